@@ -1,0 +1,57 @@
+# Everything that this project does, by name. `make help` lists it.
+
+PYTHON  ?= python3
+PROFILE ?= demo
+DATA    ?=
+OUT     ?= report/build
+
+BIN := .venv/bin
+ENV := .venv/.complete
+
+.DEFAULT_GOAL := help
+.PHONY: help env report test lint notebooks data lab benchmark lock clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  make report PROFILE=laptop DATA=path/to/genres OUT=path/to/folder"
+
+env: $(ENV)  ## build .venv from requirements.lock (once)
+
+$(ENV): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info[:2] <= (3, 13); \
+	sys.exit(None if ok else f"Python 3.11 to 3.13 is needed, {sys.version.split()[0]} was found: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+report: $(ENV)  ## run the notebooks and bind report.html and report.pdf
+	$(BIN)/python -m genre_lib report --profile "$(PROFILE)" --data "$(DATA)" --out "$(OUT)"
+
+test: lint  ## lint, unit tests, every notebook, pairs in step
+	$(BIN)/python -m pytest tests
+	GENRE_PROFILE=smoke $(BIN)/python -m pytest --nbval --nbval-cell-timeout=600 -p no:cacheprovider notebooks
+
+lint: $(ENV)  ## ruff, and each notebook against its .py
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+notebooks: $(ENV)  ## after editing a notebooks/*.py: bring its .ipynb in step and run it
+	$(BIN)/jupytext --sync notebooks/*.py
+
+lab: $(ENV)  ## open JupyterLab
+	$(BIN)/jupyter lab notebooks
+
+benchmark: $(ENV)  ## measure the speed
+	$(BIN)/python -m pytest tests/benchmarks -s
+
+lock:  ## renew requirements.lock
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet uv
+	.venv-lock/bin/uv pip compile pyproject.toml --quiet --extra dev --universal --python-version 3.11 \
+	    --no-annotate --custom-compile-command "make lock" --upgrade --output-file requirements.lock
+	rm -r .venv-lock
+
+clean:  ## remove what can be made again (not data/ and runs/)
+	rm -rf report/build cache .pytest_cache .ruff_cache
