@@ -9,8 +9,18 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "accumulation": ["GradientAccumulationModel"],
         "audio": ["SAMPLE_RATE", "AudioError", "read_audio"],
+        "batches": ["SegmentBatches"],
         "corpus": ["CorpusError", "fingerprint", "genre_names", "load_corpus", "usable"],
+        "demo_corpus": ["make_demo_corpus"],
+        "evaluation": ["accuracy", "aggregate", "confusion", "mcnemar", "pool"],
+        "experiment": ["fit_run", "fit_runs"],
+        "partitions": ["Rotation", "make_partitions", "rotations"],
+        "profiles": ["DEMO", "LAPTOP", "PAPER", "SMOKE", "Profile", "get_profile"],
         "resnet1d": ["Res1D", "build_resnet1d"],
+        "runs": ["Phase", "Run", "RunResult", "load_run", "phases", "plan"],
+        "segments": ["SegmentStore", "build_store", "segment_starts"],
+        "workspace": ["Workspace", "open_workspace"],
     },
 )

@@ -1,0 +1,210 @@
+"""One run: fit, predict, keep."""
+
+import dataclasses
+import gc
+import time
+
+import keras
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from genre_lib import provenance
+from genre_lib.accumulation import GradientAccumulationModel
+from genre_lib.batches import SegmentBatches
+from genre_lib.partitions import make_partitions, rotations
+from genre_lib.resnet1d import build_resnet1d
+from genre_lib.runs import load_run, save_run
+
+
+def fit_runs(runs, store, runs_dir="runs", progress=True):
+    """Make sure that every run is kept, training those that are not.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        As from `genre_lib.runs.plan`.
+    store : SegmentStore
+        The audio.
+    runs_dir : str or Path
+        Where runs are kept.
+    progress : bool
+        Show a bar over the runs, and one inside over the epochs.
+
+    Returns
+    -------
+    dict of Run to RunResult
+    """
+    results = {}
+    bar = tqdm(runs, desc="Runs", unit="run", disable=not progress)
+    for run in bar:
+        bar.set_postfix_str(f"{run.phase.name}, rotation {run.rotation + 1}, seed {run.seed}")
+        results[run] = fit_run(run, store, runs_dir, progress)
+    return results
+
+
+def fit_run(run, store, runs_dir="runs", progress=True):
+    """Train, validate and test once, and keep what came of it.
+
+    Called again with a run that is kept, it returns that run.
+
+    Parameters
+    ----------
+    run : Run
+        What to train.
+    store : SegmentStore
+        The audio.
+    runs_dir : str or Path
+        Where runs are kept.
+    progress : bool
+        Show a bar over the epochs.
+
+    Returns
+    -------
+    RunResult
+    """
+    folder = run.folder(runs_dir, store.fingerprint)
+    kept = load_run(folder)
+    if kept is not None:
+        return kept
+    begin = time.time()
+    keras.utils.set_random_seed(run.seed)
+    parts = split_segments(run, store)
+    model = build_model(run, len(store.genres))
+    history = _fit(model, run, store, parts, progress)
+    tested = pd.concat({split: parts[split] for split in ("test", "valid")}, names=["split"])
+    tested = tested.reset_index("split")[["split", "track_id", "segment", "label"]]
+    probabilities = np.concatenate(
+        [model.predict(_batches(run, store, parts[s]), verbose=0) for s in ("test", "valid")]
+    )
+    facts = _facts(run, store) | {"seconds": round(time.time() - begin, 1)}
+    save_run(folder, facts, history, tested.reset_index(drop=True), probabilities, model.save)
+    # A plan is many networks in one process, and Keras holds on to each until it is told.
+    del model
+    keras.utils.clear_session(free_memory=True)
+    gc.collect()
+    return load_run(folder)
+
+
+def split_segments(run, store):
+    """List the segments that a run trains, validates and tests on.
+
+    Parameters
+    ----------
+    run : Run
+    store : SegmentStore
+
+    Returns
+    -------
+    dict of str to pandas.DataFrame
+        ``"train"``, ``"valid"``, ``"test"``, as from `SegmentStore.segments`.
+    """
+    profile = run.profile
+    partition = make_partitions(store.tracks, profile.n_partitions, profile.partition_seed)
+    rotation = rotations(profile.n_partitions)[run.rotation]
+    return {
+        split: store.segments(
+            partition.index[partition == getattr(rotation, split)],
+            window=profile.window,
+            max_segments=profile.max_segments,
+        )
+        for split in ("train", "valid", "test")
+    }
+
+
+def build_model(run, n_classes):
+    """Build and compile the network of a run.
+
+    Parameters
+    ----------
+    run : Run
+    n_classes : int
+        Number of genres.
+
+    Returns
+    -------
+    keras.Model
+        With Adam, sparse categorical cross-entropy and accuracy.
+    """
+    profile, phase = run.profile, run.phase
+    model = build_resnet1d(
+        profile.window,
+        n_classes,
+        width=profile.width,
+        l2=phase.l2,
+        bn_momentum=profile.bn_momentum,
+    )
+    if phase.accumulates:
+        model = GradientAccumulationModel(
+            model.inputs, model.outputs, micro_batch_size=profile.micro_batch_size
+        )
+    model.compile(
+        optimizer=keras.optimizers.Adam(profile.learning_rate),
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        jit_compile=profile.jit_compile,
+    )
+    return model
+
+
+def _batches(run, store, segments, seed=None):
+    profile = run.profile
+    accumulates = run.phase.accumulates and seed is not None
+    size = profile.accumulated_batch_size if accumulates else profile.batch_size
+    return SegmentBatches(store, segments, size, window=profile.window, seed=seed)
+
+
+def _fit(model, run, store, parts, progress):
+    epochs = _Epochs(run.profile.epochs, progress)
+    stop = keras.callbacks.EarlyStopping(
+        monitor="val_loss", patience=run.profile.patience, restore_best_weights=True
+    )
+    history = model.fit(
+        _batches(run, store, parts["train"], seed=run.seed),
+        validation_data=_batches(run, store, parts["valid"]),
+        epochs=run.profile.epochs,
+        callbacks=[stop, epochs],
+        shuffle=False,
+        verbose=0,
+    )
+    table = pd.DataFrame(history.history)
+    table.insert(0, "epoch", np.arange(1, len(table) + 1))
+    return table.assign(seconds=epochs.seconds)
+
+
+class _Epochs(keras.callbacks.Callback):
+    """One line that follows the training, and the seconds of each epoch."""
+
+    def __init__(self, epochs, progress):
+        super().__init__()
+        self.seconds = []
+        self.bar = tqdm(total=epochs, desc="  epochs", leave=False, disable=not progress)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.begin = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.seconds.append(round(time.perf_counter() - self.begin, 3))
+        self.bar.set_postfix({name: f"{value:.3f}" for name, value in (logs or {}).items()})
+        self.bar.update()
+
+    def on_train_end(self, logs=None):
+        self.bar.close()
+
+
+def _facts(run, store):
+    return {
+        "profile": dataclasses.asdict(run.profile),
+        "phase": dataclasses.asdict(run.phase),
+        "rotation": run.rotation,
+        "seed": run.seed,
+        "corpus": {
+            "fingerprint": store.fingerprint,
+            "genres": store.genres,
+            "tracks": len(store.tracks),
+        },
+        "backend": keras.backend.backend(),
+        "versions": provenance.versions(),
+        "machine": provenance.machine(),
+        "commit": provenance.commit(),
+    }

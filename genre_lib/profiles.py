@@ -1,0 +1,165 @@
+"""A profile holds every choice of an experiment, frozen and named."""
+
+import dataclasses
+import hashlib
+import json
+
+
+@dataclasses.dataclass(frozen=True)
+class Profile:
+    """Every choice of an experiment.
+
+    This is the one place to change a hyper-parameter: edit a profile below, or make another with
+    ``dataclasses.replace(DEMO, name="mine", width=0.25)``. A run is kept under the choices that
+    shaped it, so a changed profile trains anew and an unchanged one is found done.
+
+    Parameters
+    ----------
+    name : str
+        What it is called on the command line.
+    window : int
+        Samples of a segment (22 050 Hz). The hop is a quarter of it, rounded down.
+    max_segments : int
+        Most segments taken from a track.
+    n_partitions : int
+        Parts of the corpus: one trains, the next validates, the one after tests.
+    width : float
+        Factor on the number of filters of the network; 1 is the original.
+    bn_momentum : float
+        Momentum of the moving statistics of batch normalisation.
+    learning_rate : float
+        Of Adam.
+    batch_size : int
+        Segments in an update of the normal and the L2 phase.
+    accumulated_batch_size, micro_batch_size : int
+        Segments in an update of the accumulation phase, and in each of its micro-batches.
+    epochs, patience : int
+        Most epochs, and epochs without a lower validation loss after which training ends.
+    l2_lambdas : tuple of float
+        Weights of the penalty in the L2 phase, one phase each.
+    rotations : int
+        Rotations that the normal phase runs, from the first; at most `n_partitions`.
+    other_rotations : int
+        Rotations that each other phase runs, from the first.
+    seeds : tuple of int
+        One run of everything for each; of the first weights and of the order of the segments.
+    partition_seed : int
+        Of the partitions, which all runs share.
+    jit_compile : bool or "auto"
+        Compile the training step with XLA. It trains faster, and takes longer to begin.
+    """
+
+    name: str
+    window: int = 110_250
+    max_segments: int = 21
+    n_partitions: int = 6
+    width: float = 1.0
+    bn_momentum: float = 0.99
+    learning_rate: float = 1e-3
+    batch_size: int = 32
+    accumulated_batch_size: int = 80
+    micro_batch_size: int = 10
+    epochs: int = 100
+    patience: int = 5
+    l2_lambdas: tuple[float, ...] = (0.01, 0.001, 0.0001)
+    rotations: int = 6
+    other_rotations: int = 6
+    seeds: tuple[int, ...] = (0,)
+    partition_seed: int = 0
+    jit_compile: bool | str = "auto"
+
+    def __post_init__(self):
+        if self.n_partitions < 3:
+            raise ValueError(
+                f"n_partitions={self.n_partitions}: training, validation and test need one each; "
+                "use 3 or more."
+            )
+        most = max(self.rotations, self.other_rotations)
+        if not 1 <= most <= self.n_partitions:
+            raise ValueError(
+                f"rotations={self.rotations}, other_rotations={self.other_rotations}: expected 1 "
+                f"to n_partitions={self.n_partitions}."
+            )
+        if self.micro_batch_size > self.accumulated_batch_size:
+            raise ValueError(
+                f"micro_batch_size={self.micro_batch_size} is larger than accumulated_batch_size="
+                f"{self.accumulated_batch_size}; an update is made of whole micro-batches."
+            )
+
+    @property
+    def hop(self):
+        """Samples from the beginning of a segment to that of the next (75 % overlap)."""
+        return self.window // 4
+
+    def digest(self):
+        """Return 8 hexadecimal digits for the choices that shape a single run.
+
+        How many runs are made is left out: asking for more rotations, seeds or lambdas keeps
+        the runs that are there.
+        """
+        left_out = {"name", "rotations", "other_rotations", "seeds", "l2_lambdas"}
+        choices = {k: v for k, v in dataclasses.asdict(self).items() if k not in left_out}
+        return hashlib.sha256(json.dumps(choices, sort_keys=True).encode()).hexdigest()[:8]
+
+
+PAPER = Profile("paper")
+"""The original: full width, 30 runs. For a GPU."""
+
+LAPTOP = Profile(
+    "laptop", width=0.125, bn_momentum=0.9, other_rotations=2, epochs=40, jit_compile=False
+)
+"""Real audio on two cores: full depth and window, an eighth of the filters, 14 runs."""
+
+DEMO = Profile(
+    "demo",
+    window=59_049,
+    max_segments=9,
+    width=0.125,
+    bn_momentum=0.9,
+    batch_size=16,
+    epochs=12,
+    other_rotations=1,
+    jit_compile=False,
+)
+"""The demo corpus on two cores in minutes: the shortest window that the depth allows."""
+
+SMOKE = Profile(
+    "smoke",
+    window=59_049,
+    max_segments=2,
+    width=0.03125,
+    bn_momentum=0.9,
+    batch_size=16,
+    epochs=1,
+    rotations=2,
+    other_rotations=1,
+    jit_compile=False,
+)
+"""As little as shows that everything runs; its numbers mean nothing."""
+
+PROFILES = {profile.name: profile for profile in (SMOKE, DEMO, LAPTOP, PAPER)}
+
+
+def get_profile(name):
+    """Return the profile of a name.
+
+    Parameters
+    ----------
+    name : str
+        A key of `PROFILES`.
+
+    Returns
+    -------
+    Profile
+
+    Raises
+    ------
+    ValueError
+        If there is none of this name.
+    """
+    if name not in PROFILES:
+        raise ValueError(
+            f"profile {name!r} is not known; expected one of {', '.join(PROFILES)}. To make your "
+            "own, add it to genre_lib/profiles.py."
+        )
+    return PROFILES[name]

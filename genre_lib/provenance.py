@@ -1,0 +1,66 @@
+"""What a number was made with: versions, commit, machine."""
+
+import os
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+import psutil
+
+PACKAGES = ("keras", "tensorflow", "jax", "numpy", "librosa", "soundfile", "scikit-learn", "pandas")
+
+
+def versions():
+    """Return the versions of Python and of the packages that shape a run.
+
+    Returns
+    -------
+    dict of str to str
+        Packages that are not installed are left out.
+    """
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def commit():
+    """Return the commit of the source, with ``" (changed)"`` behind it where files differ.
+
+    Returns
+    -------
+    str
+        ``"unknown"`` where the package does not lie in a git checkout.
+    """
+    root = Path(__file__).resolve().parent.parent
+
+    def git(*arguments):
+        return subprocess.run(
+            ["git", "-C", root, *arguments], capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--untracked-files=no")
+        return git("rev-parse", "--short=10", "HEAD") + (" (changed)" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def machine():
+    """Describe the machine without naming it.
+
+    Returns
+    -------
+    dict of str to str
+        ``system``, ``processor``, ``memory``.
+    """
+    memory = psutil.virtual_memory().total / 2**30
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": f"{os.cpu_count()} cores",
+        "memory": f"{memory:.0f} GiB",
+    }

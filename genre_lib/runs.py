@@ -1,0 +1,240 @@
+"""What a run is, which runs are planned, and where they are kept."""
+
+import dataclasses
+import hashlib
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from genre_lib.profiles import Profile
+
+
+@dataclasses.dataclass(frozen=True)
+class Phase:
+    """One way to train.
+
+    Parameters
+    ----------
+    name : str
+        ``"normal"``, ``"l2-0.001"``, ``"accumulation"``.
+    l2 : float
+        Weight of the L2 penalty on the kernels of the residual blocks.
+    accumulates : bool
+        Train on accumulated gradients.
+    """
+
+    name: str
+    l2: float = 0.0
+    accumulates: bool = False
+
+
+NORMAL = Phase("normal")
+ACCUMULATION = Phase("accumulation", accumulates=True)
+
+
+def l2_phase(weight):
+    """Return the L2 phase with a penalty of this weight (lambda)."""
+    return Phase(f"l2-{weight:g}", l2=weight)
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One fit: a profile, a phase, a rotation and a seed, on a corpus.
+
+    Parameters
+    ----------
+    profile : Profile
+    phase : Phase
+    rotation : int
+        From 0.
+    seed : int
+        Of the first weights and of the order of the segments.
+    """
+
+    profile: Profile
+    phase: Phase
+    rotation: int
+    seed: int = 0
+
+    def folder(self, runs_dir, fingerprint):
+        """Return where the run is kept.
+
+        Parameters
+        ----------
+        runs_dir : str or Path
+            Where all runs are kept.
+        fingerprint : str
+            Of the corpus.
+
+        Returns
+        -------
+        Path
+            ``runs_dir/<corpus>/<profile>/<phase>/rotation-<k>-seed-<s>``: what defines a run is
+            its place, so a run is found again exactly when it would come out the same.
+        """
+        profile = f"{self.profile.name}-{self.profile.digest()}"
+        name = f"rotation-{self.rotation}-seed-{self.seed}"
+        return Path(runs_dir) / fingerprint / profile / self.phase.name / name
+
+
+def phases(profile):
+    """List the phases of a profile: normal, L2 with each weight, accumulation."""
+    return [NORMAL, *(l2_phase(weight) for weight in profile.l2_lambdas), ACCUMULATION]
+
+
+def plan(profile, *only):
+    """List the runs of a profile.
+
+    Parameters
+    ----------
+    profile : Profile
+    *only : Phase
+        Of these phases; of all by default.
+
+    Returns
+    -------
+    list of Run
+        Phase by phase, seed by seed, rotation by rotation.
+    """
+    return [
+        Run(profile, phase, rotation, seed)
+        for phase in (only or phases(profile))
+        for seed in profile.seeds
+        for rotation in range(profile.rotations if phase == NORMAL else profile.other_rotations)
+    ]
+
+
+@dataclasses.dataclass(frozen=True)
+class RunResult:
+    """What is kept of a run.
+
+    Parameters
+    ----------
+    folder : Path
+        Where: ``run.json``, ``history.csv``, ``predictions.npz``, ``model.keras``.
+    facts : dict
+        Profile, phase, rotation, seed, corpus, versions, machine, commit, duration.
+    history : pandas.DataFrame
+        One row an epoch: ``epoch`` (from 1), ``loss``, ``accuracy``, ``val_loss``,
+        ``val_accuracy``, ``seconds``.
+    segments : pandas.DataFrame
+        The segments of the test and the validation partition: ``split``, ``track_id``,
+        ``segment``, ``label``.
+    probabilities : numpy.ndarray
+        float32, shape (n_segments, n_genres), in the order of `segments`.
+    """
+
+    folder: Path
+    facts: dict
+    history: pd.DataFrame
+    segments: pd.DataFrame
+    probabilities: np.ndarray
+
+    def predictions(self, split="test"):
+        """Return the segments of a split, and their probabilities.
+
+        Parameters
+        ----------
+        split : str
+            ``"test"`` or ``"valid"``.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``track_id``, ``segment``, ``label``; one row a segment.
+        numpy.ndarray
+            float32, shape (n_segments, n_genres).
+        """
+        rows = (self.segments["split"] == split).to_numpy()
+        return self.segments[rows].reset_index(drop=True), self.probabilities[rows]
+
+
+_FILES = ("history.csv", "predictions.npz", "model.keras")
+
+
+def save_run(folder, facts, history, segments, probabilities, save_model):
+    """Keep a run: written beside, then renamed, so that it is whole or not there.
+
+    Parameters
+    ----------
+    folder : Path
+        As from `Run.folder`.
+    facts : dict
+        What can be written as JSON.
+    history, segments, probabilities
+        As in `RunResult`.
+    save_model : callable
+        Takes the path of a ``.keras`` file to write.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        history.to_csv(beside / "history.csv", index=False)
+        columns = {name: segments[name].to_numpy(_dtype(segments[name])) for name in segments}
+        np.savez_compressed(beside / "predictions.npz", **columns, probabilities=probabilities)
+        save_model(beside / "model.keras")
+        checksums = {name: _sha256(beside / name) for name in _FILES}
+        text = json.dumps(facts | {"sha256": checksums}, indent=2)
+        (beside / "run.json").write_text(text)
+        if folder.exists():
+            shutil.rmtree(folder)
+        beside.rename(folder)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def load_run(folder):
+    """Read a kept run.
+
+    Parameters
+    ----------
+    folder : Path
+        As from `Run.folder`.
+
+    Returns
+    -------
+    RunResult or None
+        None where no run is kept, or where its files are not those that were kept.
+    """
+    try:
+        facts = json.loads((folder / "run.json").read_text())
+        if any(_sha256(folder / name) != digest for name, digest in facts["sha256"].items()):
+            return None
+    except (OSError, ValueError, KeyError):
+        return None
+    with np.load(folder / "predictions.npz", allow_pickle=False) as arrays:
+        columns = {name: arrays[name] for name in arrays.files}
+    probabilities = columns.pop("probabilities")
+    history = pd.read_csv(folder / "history.csv")
+    return RunResult(folder, facts, history, pd.DataFrame(columns), probabilities)
+
+
+def load_runs(runs, runs_dir, fingerprint):
+    """Read those of some runs that are kept.
+
+    Parameters
+    ----------
+    runs : iterable of Run
+    runs_dir : str or Path
+    fingerprint : str
+        Of the corpus.
+
+    Returns
+    -------
+    dict of Run to RunResult
+        Without the runs that are not kept.
+    """
+    found = {run: load_run(run.folder(runs_dir, fingerprint)) for run in runs}
+    return {run: result for run, result in found.items() if result is not None}
+
+
+def _dtype(column):
+    return column.dtype if pd.api.types.is_numeric_dtype(column) else str
+
+
+def _sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,107 @@
+"""What every notebook begins with: the profile, the corpus, and the runs that are kept."""
+
+import dataclasses
+from pathlib import Path
+
+import pandas as pd
+
+from genre_lib.corpus import load_corpus, usable
+from genre_lib.demo_corpus import make_demo_corpus
+from genre_lib.profiles import Profile, get_profile
+from genre_lib.runs import load_runs, phases, plan
+from genre_lib.segments import SegmentStore, build_store
+
+
+@dataclasses.dataclass(frozen=True)
+class Workspace:
+    """A profile on a corpus, and where its runs are kept. Made by `open_workspace`.
+
+    Parameters
+    ----------
+    profile : Profile
+    corpus_name : str
+        The name of the folder, or ``"demo corpus"``.
+    is_demo : bool
+        Whether the audio is synthetic.
+    corpus : pandas.DataFrame
+        All tracks, as from `load_corpus`.
+    store : SegmentStore
+        The audio of the usable ones.
+    runs_dir : Path
+    """
+
+    profile: Profile
+    corpus_name: str
+    is_demo: bool
+    corpus: pd.DataFrame
+    store: SegmentStore
+    runs_dir: Path
+
+    @property
+    def tracks(self):
+        """The usable tracks."""
+        return usable(self.corpus)
+
+    @property
+    def genres(self):
+        """Names of the genres, in the order of their labels."""
+        return self.store.genres
+
+    def runs(self, *only):
+        """Return the runs of some phases, training those that are not kept yet.
+
+        Parameters
+        ----------
+        *only : Phase
+            All phases of the profile by default.
+
+        Returns
+        -------
+        dict of Phase to list of RunResult
+        """
+        planned = plan(self.profile, *only)
+        kept = load_runs(planned, self.runs_dir, self.store.fingerprint)
+        if len(kept) < len(planned):
+            # Imported here: reading kept runs needs no Keras.
+            from genre_lib.experiment import fit_runs
+
+            kept = fit_runs(planned, self.store, self.runs_dir)
+        return {
+            phase: [result for run, result in kept.items() if run.phase == phase]
+            for phase in (only or phases(self.profile))
+        }
+
+
+def open_workspace(profile="demo", data="", home=".."):
+    """Open a corpus under a profile.
+
+    Parameters
+    ----------
+    profile : str or Profile
+        A profile or the name of one.
+    data : str or Path
+        The folder with the audio; empty for the demo corpus, which is made if it is not there.
+    home : str or Path
+        Where ``data/demo``, ``cache`` and ``runs`` are kept; from a notebook, one folder up.
+
+    Returns
+    -------
+    Workspace
+
+    Raises
+    ------
+    CorpusError
+        If `data` is no corpus.
+    ValueError
+        If the profile is not known, or no track can be used.
+    """
+    profile = profile if isinstance(profile, Profile) else get_profile(profile)
+    home = Path(home)
+    is_demo = not str(data)
+    folder = home / "data" / "demo" if is_demo else Path(data).expanduser()
+    if is_demo:
+        make_demo_corpus(folder)
+    corpus = load_corpus(folder, min_samples=profile.window, progress=False)
+    store = build_store(corpus, home / "cache")
+    name = "demo corpus" if is_demo else folder.resolve().name
+    return Workspace(profile, name, is_demo, corpus, store, home / "runs")
