@@ -1,4 +1,4 @@
-"""Figures of the audio. Each function returns a matplotlib figure and shows nothing by itself."""
+"""Figures of the audio. Each function returns a figure and shows nothing."""
 
 import math
 

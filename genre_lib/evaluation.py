@@ -227,6 +227,25 @@ def confusion(scores, genres):
     )
 
 
+def most_confused(counts):
+    """Find the most frequent mistake.
+
+    Parameters
+    ----------
+    counts : pandas.DataFrame
+        As from `confusion`.
+
+    Returns
+    -------
+    tuple of str, str, int
+        The true genre, the predicted one, and how many tracks.
+    """
+    mistakes = counts.to_numpy().copy()
+    np.fill_diagonal(mistakes, 0)
+    true, predicted = np.unravel_index(mistakes.argmax(), mistakes.shape)
+    return counts.index[true], counts.columns[predicted], int(mistakes.max())
+
+
 def by_genre(scores, genres):
     """Give precision, recall and F1 of the tracks of each genre.
 

@@ -1,4 +1,4 @@
-"""Figures of the network and of its results. Each function returns a matplotlib figure and shows nothing by itself."""
+"""Figures of the network and its results. Each function returns a figure and shows nothing."""
 
 import matplotlib.pyplot as plt
 import numpy as np

@@ -95,10 +95,15 @@ class Profile:
         """Return 8 hexadecimal digits for the choices that shape a single run.
 
         How many runs are made is left out: asking for more rotations, seeds or lambdas keeps
-        the runs that are there.
+        the runs that are there. So is what equals its default: a choice that is added here with
+        the old behaviour as its default keeps them, too.
         """
         left_out = {"name", "rotations", "other_rotations", "seeds", "l2_lambdas"}
-        choices = {k: v for k, v in dataclasses.asdict(self).items() if k not in left_out}
+        choices = {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.name not in left_out and getattr(self, field.name) != field.default
+        }
         return hashlib.sha256(json.dumps(choices, sort_keys=True).encode()).hexdigest()[:8]
 
 

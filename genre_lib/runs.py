@@ -232,6 +232,37 @@ def load_runs(runs, runs_dir, fingerprint):
     return {run: result for run, result in found.items() if result is not None}
 
 
+def describe_runs(results):
+    """Sum up some runs, one row each.
+
+    Parameters
+    ----------
+    results : list of RunResult
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``rotation`` (from 1), ``seed``, ``epochs``, ``best`` (the epoch with the lowest
+        validation loss), ``training`` and ``validation`` (accuracy of segments in that epoch),
+        ``minutes``.
+    """
+    rows = []
+    for result in results:
+        best = result.history.loc[result.history["val_loss"].idxmin()]
+        rows.append(
+            {
+                "rotation": result.facts["rotation"] + 1,
+                "seed": result.facts["seed"],
+                "epochs": len(result.history),
+                "best": int(best["epoch"]),
+                "training": best["accuracy"],
+                "validation": best["val_accuracy"],
+                "minutes": result.facts["seconds"] / 60,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
 def _dtype(column):
     return column.dtype if pd.api.types.is_numeric_dtype(column) else str
 
