@@ -1,0 +1,163 @@
+-- What a pandoc document needs to become this report, the same for HTML and for PDF:
+-- numbered captions, folded code, no foreign markup. genre_lib/binding.py writes the classes.
+
+local for_pdf = FORMAT:match("typst") ~= nil
+local count = { Figure = 0, Table = 0 }
+
+-- Both formats are numbered here, so that "Table 2" is the same table in both.
+local function numbered(kind, caption)
+  count[kind] = count[kind] + 1
+  local label = pandoc.Span(pandoc.Strong(kind .. " " .. count[kind] .. ":"), { class = "label" })
+  return pandoc.Inlines { label, pandoc.Space() } .. caption
+end
+
+-- Markup in a text (a track id, say) is shown, not executed; only harmless tags go through.
+local harmless = {
+  br = true, sub = true, sup = true, b = true, i = true, em = true, strong = true, kbd = true,
+  small = true, mark = true, u = true,
+}
+
+local function disarmed(raw)
+  if raw.format == "tex" then
+    local is_formula = raw.text:match("^%s*\\begin{") ~= nil
+    return is_formula and pandoc.Math("DisplayMath", raw.text) or pandoc.Str(raw.text)
+  end
+  if raw.text:match("^%s*<!%-%-") then return nil end
+  local tag = raw.text:match("^</?(%a+)%s*/?>$")
+  if tag == "br" then return pandoc.LineBreak() end
+  if tag and harmless[tag] then return pandoc.RawInline("html", raw.text) end
+  return pandoc.Str(raw.text)
+end
+
+local function disarm_inline(raw)
+  local inline = disarmed(raw)
+  return inline or {}
+end
+
+local function disarm_block(raw)
+  local inline = disarmed(raw)
+  return inline and pandoc.Para { inline } or {}
+end
+
+-- Three dots that the source escaped stay three dots; typst would make an ellipsis of them.
+local keep_dots
+function keep_dots(str)
+  local from, to = str.text:find("...", 1, true)
+  if not (for_pdf and from) then return nil end
+  local before, after = str.text:sub(1, from - 1), str.text:sub(to + 1)
+  local rest = after ~= "" and (keep_dots(pandoc.Str(after)) or { pandoc.Str(after) }) or {}
+  local parts = pandoc.Inlines { pandoc.Str(before), pandoc.RawInline("typst", '#"...";') }
+  return parts .. rest
+end
+
+-- Typst sets the two columns of a case distinction without a gap.
+local function space_cases(math)
+  if not for_pdf then return nil end
+  math.text = math.text:gsub("\\begin{cases}.-\\end{cases}", function(cases)
+    return (cases:gsub("([^\\])&", "%1& \\quad "))
+  end)
+  return math
+end
+
+local function check_link(link)
+  local scheme = link.target:match("^%s*(%a[%w+.-]*):")
+  if scheme and not ({ http = true, https = true, mailto = true })[scheme:lower()] then
+    return link.content
+  end
+end
+
+local function check_image(image)
+  if image.src:match("^%s*%a+://") or image.src:match("^%s*//") then
+    error("the image " .. image.src .. " lies on the network; the report must stand alone: " ..
+      "save the image beside the notebook, or draw it with show_figure")
+  end
+end
+
+local function number_table(tbl)
+  if #tbl.caption.long > 0 then
+    local caption = numbered("Table", pandoc.utils.blocks_to_inlines(tbl.caption.long))
+    tbl.caption.long = { pandoc.Plain(caption) }
+  end
+  return tbl
+end
+
+local function number_figure(figure)
+  if #figure.caption.long > 0 then
+    local caption = numbered("Figure", pandoc.utils.blocks_to_inlines(figure.caption.long))
+    figure.caption.long = { pandoc.Plain(caption) }
+  end
+  return figure
+end
+
+local function make_figure(div)
+  local text = pandoc.utils.blocks_to_inlines(div.content)
+  local alt = pandoc.utils.stringify(text)
+  local image = pandoc.Image(alt, div.attributes.src, "", { width = div.attributes.width })
+  if #text == 0 then return pandoc.Para { image } end
+  local caption = { long = { pandoc.Plain(numbered("Figure", text)) } }
+  return pandoc.Figure({ pandoc.Plain { image } }, caption)
+end
+
+local function make_table(div)
+  local caption, tbl = pandoc.Blocks {}, nil
+  for _, block in ipairs(div.content) do
+    if block.t == "Table" then tbl = block else caption:insert(block) end
+  end
+  if not tbl then error("a table output holds no table: " .. pandoc.utils.stringify(div)) end
+  local text = numbered("Table", pandoc.utils.blocks_to_inlines(caption))
+  tbl.caption = { long = { pandoc.Plain(text) } }
+  return tbl
+end
+
+local function place_div(div)
+  if div.classes:includes("figure-output") then return make_figure(div) end
+  if div.classes:includes("table-output") then return make_table(div) end
+  if div.classes:includes("pdf-only") then return for_pdf and div.content or {} end
+  if div.classes:includes("html-output") then
+    -- genre_lib/rendering.py puts the real output in the place of this comment.
+    local mark = "<!--html-output:" .. div.attributes.number .. "-->"
+    return for_pdf and {} or pandoc.RawBlock("html", mark)
+  end
+end
+
+local function place_code(code)
+  if code.classes:includes("folded") then
+    if for_pdf then return {} end
+    code.classes = code.classes:filter(function(class) return class ~= "folded" end)
+    return {
+      pandoc.RawBlock("html", '<details class="code"><summary>Code</summary>'),
+      code,
+      pandoc.RawBlock("html", "</details>"),
+    }
+  end
+  if for_pdf then return pandoc.CodeBlock(code.text) end -- no colours on paper
+end
+
+-- Column widths in Markdown follow the length of a source line; let the contents decide instead.
+local function fit_table(tbl)
+  tbl.colspecs = tbl.colspecs:map(function(spec) return { spec[1], nil } end)
+  if for_pdf then return tbl end -- template.typ chooses the size
+  return pandoc.Div({ tbl }, { class = #tbl.colspecs >= 8 and "table-box wide" or "table-box" })
+end
+
+-- Without a citation there is nothing to head.
+local function drop_empty_references(doc)
+  local has_references = false
+  doc:walk { Div = function(div)
+    if div.identifier == "refs" and #div.content > 0 then has_references = true end
+  end }
+  if has_references then return nil end
+  doc.blocks = doc.blocks:filter(function(block)
+    return block.identifier ~= "refs" and block.identifier ~= "references-bibliography"
+  end)
+  return doc
+end
+
+return {
+  { RawInline = disarm_inline, RawBlock = disarm_block, Link = check_link, Image = check_image },
+  {
+    Table = number_table, Figure = number_figure, Div = place_div, CodeBlock = place_code,
+    Pandoc = drop_empty_references,
+  },
+  { Table = fit_table, Str = keep_dots, Math = space_cases },
+}

@@ -1,0 +1,189 @@
+"""Figures, tables and sentences keep their role and caption, and show values as they are."""
+
+import base64
+
+import nbclient
+import nbformat
+import numpy as np
+import pandas as pd
+import pypandoc
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from nbformat.v4 import new_code_cell, new_notebook
+
+from genre_lib.display import (
+    escape_markdown,
+    pipe_table,
+    png_size,
+    show_figure,
+    show_table,
+    show_text,
+)
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """Collect what would be displayed, as (data, metadata)."""
+    import IPython.display
+
+    calls = []
+
+    def display(data, raw=False, metadata=None):
+        assert raw
+        calls.append((data, metadata))
+
+    monkeypatch.setattr(IPython.display, "display", display)
+    return calls
+
+
+def make_figure(width=4.0, height=2.0):
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    fig, ax = plt.subplots(figsize=(width, height))
+    ax.plot([0, 1], [1, 0])
+    return fig
+
+
+def test_figure_is_shown_once_with_caption_and_closed(shown):
+    from matplotlib import pyplot as plt
+
+    fig = make_figure()
+    show_figure(fig, "Loss by *epoch*.")
+    (data, metadata), (caption, caption_metadata) = shown
+    assert metadata["genre_lib"] == {"role": "figure", "caption": "Loss by *epoch*."}
+    wide, _ = png_size(base64.b64decode(data["image/png"]))
+    assert metadata["image/png"]["width"] == wide // 2  # twice as dense as displayed
+    assert caption["text/markdown"] == "*Loss by *epoch*.*"
+    assert caption_metadata["genre_lib"] == {"role": "caption"}
+    assert not plt.fignum_exists(fig.number)
+
+
+def test_same_figure_gives_same_bytes(shown):
+    for _ in range(2):
+        show_figure(make_figure(), "Again.")
+    assert shown[0][0]["image/png"] == shown[2][0]["image/png"]
+
+
+def test_figure_must_be_a_figure(shown):
+    fig = make_figure()
+    with pytest.raises(TypeError, match=r"Figure, got Axes.*\.figure"):
+        show_figure(fig.axes[0], "An axes.")
+
+
+@pytest.mark.parametrize("caption", ["", "  ", None, 3])
+def test_caption_is_required(shown, caption):
+    with pytest.raises(TypeError, match="expected a caption"):
+        show_table(pd.DataFrame({"a": [1]}), caption)
+
+
+def test_table_cells(shown):
+    table = pd.DataFrame(
+        {
+            "genre": ["blues", None, "r&b | <i>"],
+            "n": [1, 20, 300],
+            "share": [0.123456, np.nan, 12345.6],
+            "ok": [True, False, True],
+            "p": [0.00012, 0.5, 1.0],
+        }
+    )
+    show_table(table, "Cells.", formats={"p": "{:.1e}", "n": lambda n: f"#{n}"})
+    _, (data, metadata) = shown
+    assert metadata["genre_lib"] == {"role": "table", "caption": "Cells."}
+    lines = [line.split("\t") for line in data["text/plain"].split("\n")]
+    assert lines == [
+        ["genre", "n", "share", "ok", "p"],
+        ["blues", "#1", "0.1235", "yes", "1.2e-04"],
+        ["–", "#20", "–", "no", "5.0e-01"],  # noqa: RUF001
+        ["r&b | <i>", "#300", "12346", "yes", "1.0e+00"],
+    ]
+    assert "<i>" not in data["text/html"]
+    assert "r&amp;b | &lt;i&gt;" in data["text/html"]
+    assert data["text/markdown"].splitlines()[1] == "| :--- | ---: | ---: | :--- | ---: |"
+
+
+def test_table_index_and_multiindex_columns(shown):
+    table = pd.DataFrame(
+        [[1, 2], [3, 4]],
+        index=pd.Index(["a", "b"], name="phase"),
+        columns=pd.MultiIndex.from_product([["accuracy"], ["mean", "sd"]]),
+    )
+    show_table(table, "Indexed.", index=True)
+    plain = shown[1][0]["text/plain"].split("\n")
+    assert plain[0] == "phase\taccuracy mean\taccuracy sd"
+    assert plain[2] == "b\t3\t4"
+
+
+def test_table_refuses_what_it_does_not_know(shown):
+    table = pd.DataFrame({"a": [1]})
+    with pytest.raises(KeyError, match="'b'"):
+        show_table(table, "Wrong name.", formats={"b": "{:d}"})
+    with pytest.raises(TypeError, match="DataFrame, got Series"):
+        show_table(table["a"], "A series.")
+
+
+def test_text(shown):
+    show_text("In all **3** tracks.")
+    [(data, metadata)] = shown
+    assert data["text/markdown"] == "In all **3** tracks."
+    assert metadata == {"genre_lib": {"role": "text"}}
+
+
+def test_escaped_values_are_read_back_by_pandoc_unchanged():
+    values = [
+        "blues.00000",
+        "<script>alert(1)</script>",
+        "{{ x }} {% y %}",
+        "$x^2$ #strong[a] @key [b](c)",
+        "a|b\\|c",
+        "*a* _b_ `c` ~d~ ^e^",
+        'don\'t "quote" ... -- ---',
+        "&amp; &lt;",
+        "![x](http://a.example/b.png)",
+        "\udcff",
+    ]
+    table = pipe_table(["value"], [[value] for value in values], [False])
+    text = pypandoc.convert_text(table, "plain", format="markdown", extra_args=["--columns=500"])
+    shown = [line.strip() for line in text.splitlines() if line.strip()]
+    assert shown[2 : 2 + len(values) - 1] == values[:-1]
+    assert shown[1 + len(values)] == "?"  # a lone surrogate cannot be written at all
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text())
+def test_escaped_value_is_one_line_that_can_be_written(value):
+    escaped = escape_markdown(value)
+    assert "\n" not in escaped
+    assert "\r" not in escaped
+    escaped.encode("utf-8")
+    for special in "<|$`[@#":
+        assert escaped.count(special) == escaped.count("\\" + special)
+
+
+def test_png_size_refuses_other_data():
+    with pytest.raises(ValueError, match="expected a PNG"):
+        png_size(b"GIF89a" + bytes(30))
+
+
+def test_roles_survive_execution_and_reading(tmp_path):
+    source = """
+import pandas as pd
+from matplotlib import pyplot as plt
+from genre_lib.display import show_figure, show_table, show_text
+fig, ax = plt.subplots(figsize=(2, 1))
+show_figure(fig, "A figure.")
+show_table(pd.DataFrame({"a": [1]}), "A table.")
+show_text("A sentence.")
+"""
+    notebook = new_notebook(cells=[new_code_cell(source)])
+    nbclient.NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
+    nbformat.write(notebook, tmp_path / "a.ipynb")
+    outputs = nbformat.read(tmp_path / "a.ipynb", as_version=4).cells[0].outputs
+    nbformat.validate(nbformat.read(tmp_path / "a.ipynb", as_version=4))
+    roles = [output.metadata["genre_lib"]["role"] for output in outputs]
+    assert roles == ["figure", "caption", "caption", "table", "text"]  # and no figure twice
+    assert outputs[0].metadata["genre_lib"]["caption"] == "A figure."
+    assert base64.b64decode(outputs[0].data["image/png"]).startswith(b"\x89PNG")

@@ -1,0 +1,145 @@
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+from conftest import write_tone
+
+from genre_lib import evaluation
+from genre_lib.corpus import load_corpus
+from genre_lib.experiment import build_model, fit_run, fit_runs, split_segments
+from genre_lib.profiles import PAPER, SMOKE
+from genre_lib.runs import ACCUMULATION, NORMAL, Run, l2_phase, load_run, phases, plan
+from genre_lib.segments import build_store
+
+TINY = dataclasses.replace(
+    SMOKE, n_partitions=3, epochs=2, batch_size=4, accumulated_batch_size=8, micro_batch_size=3
+)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("corpus")
+    for genre, base in {"high": 2000, "low": 200}.items():
+        for number in range(6):
+            path = folder / "audio" / genre / f"{genre}.{number:05d}.wav"
+            write_tone(path, seconds=3.5, frequency=base + 10 * number)
+    corpus = load_corpus(folder / "audio", min_samples=TINY.window, progress=False)
+    return build_store(corpus, folder / "cache", progress=False)
+
+
+@pytest.fixture(scope="module")
+def runs_dir(tmp_path_factory):
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def result(store, runs_dir):
+    return fit_run(Run(TINY, NORMAL, 0), store, runs_dir, progress=False)
+
+
+def test_the_plan_of_the_paper_is_thirty_runs():
+    runs = plan(PAPER)
+    assert len(set(runs)) == 30
+    assert [phase.name for phase in phases(PAPER)] == [
+        "normal",
+        "l2-0.01",
+        "l2-0.001",
+        "l2-0.0001",
+        "accumulation",
+    ]
+
+
+def test_seeds_multiply_the_plan():
+    assert len(plan(dataclasses.replace(PAPER, seeds=(0, 1, 2)))) == 90
+
+
+def test_runs_that_differ_have_places_that_differ(tmp_path):
+    runs = [
+        Run(profile, phase, rotation, seed)
+        for profile in (TINY, dataclasses.replace(TINY, width=0.0625))
+        for phase in phases(TINY)
+        for rotation in range(3)
+        for seed in range(2)
+    ]
+    places = {run.folder(tmp_path, corpus) for run in runs for corpus in ("a", "b")}
+    assert len(places) == 2 * len(runs)
+
+
+def test_no_track_is_on_two_sides(store):
+    for rotation in range(3):
+        parts = split_segments(Run(TINY, NORMAL, rotation), store)
+        tracks = [set(segments["track_id"]) for segments in parts.values()]
+        assert sum(map(len, tracks)) == len(set.union(*tracks)) == 12
+
+
+def test_a_run_keeps_what_is_needed_to_score_it(result, store):
+    test, probabilities = result.predictions("test")
+    valid, _ = result.predictions("valid")
+    parts = split_segments(Run(TINY, NORMAL, 0), store)
+    assert list(test["track_id"]) == list(parts["test"]["track_id"])
+    assert list(valid["track_id"]) == list(parts["valid"]["track_id"])
+    assert probabilities.shape == (len(test), 2)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+    assert len(result.history) == 2
+    scores = evaluation.score_tracks(result)
+    assert scores["segments"].sum() == len(test)
+    assert set(scores["track_id"]) == set(test["track_id"])
+
+
+def test_the_kept_network_predicts_what_was_kept(result, store):
+    model = keras.saving.load_model(result.folder / "model.keras")
+    segments, probabilities = result.predictions("test")
+    starts = split_segments(Run(TINY, NORMAL, 0), store)["test"]["start"]
+    samples = store.read(starts, TINY.window)[..., np.newaxis]
+    again = model.predict(samples, batch_size=TINY.batch_size, verbose=0)
+    np.testing.assert_allclose(again, probabilities, atol=1e-6)
+    assert len(segments) == len(again)
+
+
+def test_a_kept_run_is_not_trained_again(result, store, runs_dir):
+    written = (result.folder / "run.json").stat().st_mtime_ns
+    again = fit_run(Run(TINY, NORMAL, 0), store, runs_dir, progress=False)
+    assert (again.folder / "run.json").stat().st_mtime_ns == written
+    np.testing.assert_array_equal(again.probabilities, result.probabilities)
+
+
+def test_the_same_run_elsewhere_gives_the_same_numbers(result, store, tmp_path):
+    again = fit_run(Run(TINY, NORMAL, 0), store, tmp_path, progress=False)
+    np.testing.assert_allclose(again.probabilities, result.probabilities, atol=1e-4)
+    other = fit_run(Run(TINY, NORMAL, 0, seed=1), store, tmp_path, progress=False)
+    assert np.abs(other.probabilities - result.probabilities).max() > 1e-3
+
+
+def test_a_damaged_run_is_made_again(store, tmp_path):
+    run = Run(dataclasses.replace(TINY, epochs=1), NORMAL, 1)
+    first = fit_run(run, store, tmp_path, progress=False)
+    (first.folder / "predictions.npz").write_bytes(b"half a file")
+    assert load_run(first.folder) is None
+    again = fit_run(run, store, tmp_path, progress=False)
+    assert again.probabilities.shape == first.probabilities.shape
+
+
+def test_every_phase_trains(store, tmp_path):
+    short = dataclasses.replace(TINY, epochs=1)
+    runs = [Run(short, phase, 0) for phase in (NORMAL, l2_phase(0.01), ACCUMULATION)]
+    results = fit_runs(runs, store, tmp_path, progress=False)
+    assert [result.facts["phase"]["name"] for result in results.values()] == [
+        "normal",
+        "l2-0.01",
+        "accumulation",
+    ]
+    losses = [result.history["loss"][0] for result in results.values()]
+    assert losses[1] > losses[0]
+    assert np.isfinite(losses).all()
+
+
+def test_the_phases_are_what_they_say():
+    plain, penalised, accumulated = (
+        build_model(Run(TINY, phase, 0), 2) for phase in (NORMAL, l2_phase(0.01), ACCUMULATION)
+    )
+    assert plain.losses == []
+    assert len(penalised.losses) > 0
+    assert accumulated.micro_batch_size == TINY.micro_batch_size
+    for model in (plain, penalised, accumulated):
+        assert isinstance(model.optimizer, keras.optimizers.Adam)
