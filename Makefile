@@ -30,7 +30,7 @@ report: $(ENV)  ## run the notebooks and bind report.html and report.pdf
 	$(BIN)/python -m genre_lib report --profile "$(PROFILE)" --data "$(DATA)" --out "$(OUT)"
 
 test: lint  ## lint, unit tests, every notebook, pairs in step
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest tests --ignore=tests/benchmarks
 	GENRE_PROFILE=smoke $(BIN)/python -m pytest --nbval --nbval-cell-timeout=600 -p no:cacheprovider notebooks
 
 lint: $(ENV)  ## ruff, and each notebook against its .py

@@ -174,9 +174,9 @@ def build_store(corpus, folder="cache", *, jobs=-1, progress=True):
 
 def _write_store(corpus, tracks, folder, jobs, progress):
     offsets = np.concatenate([[0], np.cumsum(tracks["n_samples"])]).astype(np.int64)
-    samples = np.lib.format.open_memmap(
-        folder / "samples.npy", mode="w+", dtype="<i2", shape=(int(offsets[-1]),)
-    )
+    target = folder / "samples.npy"
+    shape = (int(offsets[-1]),)
+    header = np.lib.format.open_memmap(target, mode="w+", dtype="<i2", shape=shape).offset
 
     def copy(path, begin, end):
         audio = read_audio(path)
@@ -185,7 +185,9 @@ def _write_store(corpus, tracks, folder, jobs, progress):
                 f"{path}: has {len(audio)} samples now and had {end - begin} when the corpus was "
                 "read. Leave the audio alone while the store is built, and call again."
             )
-        samples[begin:end] = audio
+        # Mapped track by track: one map of all would count as memory of this process, page by page.
+        place = header + audio.itemsize * begin
+        np.memmap(target, "<i2", mode="r+", offset=place, shape=audio.shape)[:] = audio
 
     work = joblib.Parallel(n_jobs=jobs, prefer="threads", return_as="generator")(
         joblib.delayed(copy)(path, begin, end)
@@ -194,7 +196,6 @@ def _write_store(corpus, tracks, folder, jobs, progress):
     bar = tqdm(work, total=len(tracks), desc="Storing", unit="track", disable=not progress)
     for _ in bar:
         pass
-    samples.flush()
     columns = ["track_id", "genre", "label", "n_samples"]
     tracks[columns].assign(offset=offsets[:-1]).to_csv(folder / "tracks.csv", index=False)
     facts = {"fingerprint": fingerprint(corpus), "genres": genre_names(corpus)}
