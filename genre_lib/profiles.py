@@ -111,16 +111,17 @@ PAPER = Profile("paper")
 """The original: full width, 30 runs. For a GPU."""
 
 LAPTOP = Profile(
-    "laptop", width=0.125, bn_momentum=0.9, other_rotations=2, epochs=40, jit_compile=False
+    "laptop", width=0.125, bn_momentum=0.9, other_rotations=1, epochs=40, jit_compile=False
 )
-"""Real audio on two cores: full depth and window, an eighth of the filters, 14 runs."""
+"""Real audio on two cores: full depth and window, an eighth of the filters, 10 runs."""
 
 DEMO = Profile(
     "demo",
     window=59_049,
-    max_segments=9,
-    width=0.125,
-    bn_momentum=0.9,
+    max_segments=6,
+    width=0.0625,
+    bn_momentum=0.8,
+    learning_rate=2e-3,
     batch_size=16,
     epochs=12,
     other_rotations=1,
