@@ -9,7 +9,7 @@ BIN := .venv/bin
 ENV := .venv/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help env report test lint notebooks data lab benchmark lock clean
+.PHONY: help env report test lint notebooks lab benchmark lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,16 +29,17 @@ $(ENV): requirements.lock pyproject.toml
 report: $(ENV)  ## run the notebooks and bind report.html and report.pdf
 	$(BIN)/python -m genre_lib report --profile "$(PROFILE)" --data "$(DATA)" --out "$(OUT)"
 
-test: lint  ## lint, unit tests, every notebook, pairs in step
+test: lint  ## lint, unit tests, every notebook
 	$(BIN)/python -m pytest tests --ignore=tests/benchmarks
 	GENRE_PROFILE=smoke $(BIN)/python -m pytest --nbval --nbval-cell-timeout=600 -p no:cacheprovider notebooks
 
-lint: $(ENV)  ## ruff, and each notebook against its .py
+lint: $(ENV)  ## ruff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-notebooks: $(ENV)  ## after editing a notebooks/*.py: bring its .ipynb in step and run it
+notebooks: $(ENV)  ## after editing a notebooks/*.py: bring the .ipynb in step and run them
 	$(BIN)/jupytext --sync notebooks/*.py
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
 
 lab: $(ENV)  ## open JupyterLab
 	$(BIN)/jupyter lab notebooks

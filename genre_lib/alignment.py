@@ -7,7 +7,7 @@ from genre_lib.audio import SAMPLE_RATE
 
 _WINDOW = SAMPLE_RATE  # 1 s
 _REACH = 1024  # samples, 46 ms: how far the best lag may lie from the offset that is given
-_TOLERANCE = 16  # samples a second, 0.07 %: how fast the lag may drift, as tapes and resamplers do
+_TOLERANCE = 16  # samples a second, 0.07%: how fast the lag may drift, as tapes and resamplers do
 _LOW, _HIGH = 100, 3500  # Hz
 _ENVELOPE = 301  # bins, 150 Hz: the spectrum is levelled over this much
 

@@ -66,7 +66,7 @@ def genre_gallery(examples):
     figure, axes = plt.subplots(
         2 * rows,
         2,
-        figsize=(WIDTH, 1.9 * rows),
+        figsize=(WIDTH, 1.45 * rows),
         sharex="col",
         squeeze=False,
         height_ratios=(1, 2) * rows,
@@ -135,7 +135,7 @@ def descriptors_by_genre(descriptors):
     matplotlib.figure.Figure
     """
     figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.4), sharey=True)
-    columns = {"level": "level / dB below full scale", "centroid": "spectral centroid / Hz"}
+    columns = {"level": "level / dB re full scale", "centroid": "spectral centroid / Hz"}
     titles = ("Loudness", "Brightness")
     for axis, title, (column, label) in zip(axes, titles, columns.items(), strict=True):
         sns.boxplot(

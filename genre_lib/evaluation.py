@@ -100,7 +100,7 @@ def pool(results, rule="mean", split="test"):
 
 
 class Accuracy(NamedTuple):
-    """An accuracy and its 95 % interval, as shares of one."""
+    """An accuracy and its 95% interval, as shares of one."""
 
     value: float
     low: float

@@ -38,7 +38,7 @@ def residual_block():
         axis,
         centres[2],
         0.5,
-        "identity, or Conv1D k 1 + BatchNorm where the filters change",
+        "identity, or, where the filters change,\nConv1D k 1 and Batch Norm",
         orange,
         8.2,
     )
@@ -107,7 +107,6 @@ def learning_curves(histories, title):
                 )
         axis.set(title=f"{title}: {measure}", xlabel="epoch", ylabel=measure)
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes[0].set_ylabel("loss (cross-entropy and penalty)")
     axes[0].set_ylim(bottom=0, top=_robust_top(histories))
     axes[1].yaxis.set_major_formatter(PercentFormatter(1))
     axes[1].set_ylim(0, 1.02)
@@ -159,7 +158,7 @@ def accuracies(table):
     axis.set_yticks(range(len(names)), names)
     axis.invert_yaxis()
     axis.xaxis.set_major_formatter(PercentFormatter(1))
-    axis.set(title="Accuracy, with 95 % intervals", xlabel="accuracy", xlim=(0, 1))
+    axis.set(title="Accuracy, with 95% intervals", xlabel="accuracy", xlim=(0, 1))
     axis.legend(bbox_to_anchor=(1.01, 1), loc="upper left")
     return figure
 
@@ -221,4 +220,6 @@ def confusion_matrix(counts, title):
         cbar_kws={"label": "share of the genre's tracks", "shrink": 0.8},
     )
     axis.set(title=f"{title}: tracks", xlabel="predicted genre", ylabel="true genre")
+    axis.tick_params("x", rotation=45)
+    axis.tick_params("y", rotation=0)
     return figure

@@ -88,7 +88,7 @@ class Profile:
 
     @property
     def hop(self):
-        """Samples from the beginning of a segment to that of the next (75 % overlap)."""
+        """Samples from the beginning of a segment to that of the next (75% overlap)."""
         return self.window // 4
 
     def digest(self):

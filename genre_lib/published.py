@@ -19,7 +19,7 @@ PUBLISHED_COUNTS = {
     "exact repetitions among these": 50,
     "distorted": 1,
 }
-"""Excerpts of GTZAN's 1000, as Sturm (2012) counts them; he names 10.6 %, 7.2 % and 5 %."""
+"""Excerpts of GTZAN's 1000, as Sturm (2012) counts them; he names 10.6%, 7.2% and 5%."""
 
 
 def catalogue(mislabels=None):

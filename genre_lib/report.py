@@ -19,7 +19,7 @@ from genre_lib.workspace import open_workspace
 ROOT = Path(__file__).resolve().parent.parent
 TITLE = "Music genres from raw waveforms"
 SUBTITLE = "A 1D residual network on GTZAN, in three trainings: plain, L2, accumulated gradients"
-AUTHORS = "After a report by R. Donati and A. Borsatto, 2021/22"
+AUTHORS = ("After a report by R. Donati and A. Borsatto, 2021/22",)
 DEMO_NOTICE = (
     "This report was made from the demo corpus: synthetic sounds, made on the spot. It proves that "
     "everything works, and says nothing about music."

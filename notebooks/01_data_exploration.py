@@ -68,11 +68,11 @@ profile, corpus, tracks = workspace.profile, workspace.corpus, workspace.tracks
 #
 # The network is a one-dimensional residual convolutional network that reads the samples of the
 # audio signal themselves: no spectrogram, no hand-made features. A song is longer than the network's
-# input, so a window slides over it: **segments** of fixed length that overlap by 75 %. The network
+# input, so a window slides over it: **segments** of fixed length that overlap by 75%. The network
 # gives each segment a probability for each genre; the song gets the genre with the largest mean
 # probability over all its segments.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from genre_lib.corpus_figures import sliding_window
 from genre_lib.segments import segment_starts
 
@@ -113,7 +113,7 @@ show_table(
 # excerpts of GTZAN are a little shorter than 30 seconds and give 20; as in the original, what is left
 # at the end is dropped. A profile can choose another window; the count below is that of this corpus.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 segments = workspace.store.segments(window=profile.window, max_segments=profile.max_segments)
 per_track = segments.groupby("track_id").size().value_counts().sort_index(ascending=False)
 listing = ", ".join(f"{number} tracks give {size}" for size, number in per_track.items())
@@ -126,7 +126,7 @@ show_text(
 # What does it look like? One track of each genre, as the network gets it (the waveform) and as the
 # ear hears it (energy over time and pitch, on the mel scale).
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from genre_lib.corpus_figures import genre_gallery
 
 examples = workspace.store.tracks.drop_duplicates("genre")
@@ -140,7 +140,7 @@ show_figure(genre_gallery(gallery), "One track of each genre: waveform and log-m
 # Two plain measurements already tell some genres apart, and others not at all: how loud a track is,
 # and how bright (the centre of mass of its spectrum).
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from genre_lib.corpus_figures import descriptors_by_genre
 from genre_lib.descriptors import describe_tracks
 
@@ -154,8 +154,8 @@ show_figure(
 medians = descriptors.groupby("genre")[["level", "centroid"]].median()
 show_text(
     f"In this corpus the loudest genre is {medians['level'].idxmax()} (median "
-    f"{medians['level'].max():.1f} dB below full scale) and the softest {medians['level'].idxmin()} "
-    f"({medians['level'].min():.1f} dB); the brightest is {medians['centroid'].idxmax()} "
+    f"{-medians['level'].max():.1f} dB below full scale) and the softest {medians['level'].idxmin()} "
+    f"({-medians['level'].min():.1f} dB); the brightest is {medians['centroid'].idxmax()} "
     f"({medians['centroid'].max():.0f} Hz) and the darkest {medians['centroid'].idxmin()} "
     f"({medians['centroid'].min():.0f} Hz)."
 )
@@ -181,8 +181,8 @@ show_table(spread.reset_index(), "Tracks of each genre in each partition.")
 #
 # Sturm [@sturm2012; @sturm2013] listened to all of GTZAN and found (quoted):
 #
-# - 7.2 % of the excerpts come from the same recording as another (5 % are exact duplicates);
-# - 10.6 % are mislabeled;
+# - 7.2% of the excerpts come from the same recording as another (5% are exact duplicates);
+# - 10.6% are mislabeled;
 # - distortion makes one excerpt useless.
 #
 # A track that trains *and* tests makes a result look better than it is; a wrong label makes both

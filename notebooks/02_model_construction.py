@@ -112,7 +112,7 @@ show_text(
 # follows. Where the number of filters changes the two cannot be summed as they are; there the
 # shortcut has a convolution of kernel size 1 and a batch normalisation of its own.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from genre_lib.figures import residual_block
 
 show_figure(residual_block(), "The residual block, as the original describes it.")
@@ -129,7 +129,7 @@ print("input", segment.shape, segment.dtype, "-> output", probabilities.shape, p
 # %% [markdown]
 # An input that is too short for the poolings is refused, not padded in silence:
 
-# %%
+# %% tags=["keep-output"]
 try:
     build_resnet1d(input_samples=22_050)
 except ValueError as error:

@@ -87,8 +87,8 @@ tracks = evaluation.accuracy(scores, "tracks")
 segments = evaluation.accuracy(scores, "segments")
 show_text(
     f"Over {len(results)} runs, **{segments}** of the segments and **{tracks}** of the tracks were "
-    f"recognised (accuracy and 95 % interval; guessing gives {1 / len(workspace.genres):.1%}). "
-    "The original reports 52.52 % and 55.35 % on GTZAN (quoted)."
+    f"recognised (accuracy and 95% interval; guessing gives {1 / len(workspace.genres):.1%}). "
+    "The original reports 52.52% and 55.35% on GTZAN (quoted)."
 )
 
 # %% tags=["nbval-ignore-output"]
@@ -111,7 +111,7 @@ show_table(
 # %% [markdown]
 # ### Considerations
 #
-# The original saw the training accuracy rise on while the validation accuracy stopped near 60 %, and
+# The original saw the training accuracy rise on while the validation accuracy stopped near 60%, and
 # called it overfitting. The curves of this report's runs:
 
 # %% tags=["nbval-ignore-output"]

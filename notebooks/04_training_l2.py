@@ -113,7 +113,7 @@ rows = [
 ]
 show_table(
     pd.DataFrame(rows),
-    "Accuracy on the test partitions with 95 % intervals, and accuracy of tracks in validation; the "
+    "Accuracy on the test partitions with 95% intervals, and accuracy of tracks in validation; the "
     "normal phase on the same rotations.",
     formats={"validation": "{:.1%}"},
 )
@@ -139,4 +139,4 @@ show_text(
 
 # %% [markdown]
 # The original found results comparable to its normal phase for $\lambda = 0.001$, the overfitting still
-# there, and 35.88 % of segments and 38.32 % of songs in its final table (quoted).
+# there, and 35.88% of segments and 38.32% of songs in its final table (quoted).

@@ -119,7 +119,7 @@ rows = [
 ]
 show_table(
     pd.DataFrame(rows),
-    "Accuracy on the test partitions with 95 % intervals, and epochs until training stopped; the "
+    "Accuracy on the test partitions with 95% intervals, and epochs until training stopped; the "
     "normal phase on the same rotations.",
     formats={"epochs": "{:.1f}"},
 )
@@ -138,4 +138,4 @@ show_table(
 )
 
 # %% [markdown]
-# The original reports 37.31 % of segments and 37.92 % of songs for this training (quoted).
+# The original reports 37.31% of segments and 37.92% of songs for this training (quoted).

@@ -55,7 +55,7 @@ runs = workspace.runs()
 # %% [markdown]
 # # Results
 #
-# Every accuracy has a 95 % interval: the percentile bootstrap over tracks [@efron1993]. Tracks are drawn
+# Every accuracy has a 95% interval: the percentile bootstrap over tracks [@efron1993]. Tracks are drawn
 # with replacement, each with all its segments, since the segments of a track are no independent evidence.
 # The interval tells how far the number could move with other test tracks of the same kind; it does not
 # see what other training tracks would change.
@@ -90,15 +90,14 @@ rows = [
         "tracks": str(evaluation.accuracy(of_phase, "tracks")),
         "rotations": of_phase["rotation"].nunique(),
         "test tracks": of_phase["track_id"].nunique(),
-        "original: segments": f"{original[name][0]:.2f} %",
-        "original: tracks": f"{original[name][1]:.2f} %",
+        "original": f"{original[name][0]:.2f}%, {original[name][1]:.2f}%",
     }
     for name, of_phase in scores.items()
 ]
 show_table(
     pd.DataFrame(rows),
-    f"Accuracy on the test partitions of the {workspace.corpus_name} with 95 % intervals; on the right "
-    "what the original reports for all of GTZAN (quoted, without intervals).",
+    f"Accuracy on the test partitions of the {workspace.corpus_name} with 95% intervals; on the right "
+    "what the original reports for segments and tracks of all of GTZAN (quoted, without intervals).",
 )
 
 # %% tags=["nbval-ignore-output"]
@@ -114,7 +113,7 @@ rows = [
 ]
 show_figure(
     figures.accuracies(pd.DataFrame(rows)),
-    "Accuracy of the three phases with 95 % intervals; hollow: what the original reports (quoted).",
+    "Accuracy of the three phases with 95% intervals; hollow: what the original reports (quoted).",
 )
 
 # %% [markdown]
@@ -146,9 +145,9 @@ show_table(
 # %% tags=["nbval-ignore-output"]
 told_apart = [name for name, test in tests.items() if test.p_value < 0.05]
 show_text(
-    f"At the 5 % level, {' and '.join(told_apart)} can be told apart from the normal phase here."
+    f"At the 5% level, {' and '.join(told_apart)} can be told apart from the normal phase here."
     if told_apart
-    else "At the 5 % level, neither can be told apart from the normal phase here: with so few tracks on "
+    else "At the 5% level, neither can be told apart from the normal phase here: with so few tracks on "
     "which the phases differ, that is no evidence that they are equal."
 )
 
@@ -210,11 +209,11 @@ show_table(
 normal = evaluation.accuracy(scores["normal"], "tracks")
 show_text(
     f"On the {workspace.corpus_name}, with the profile *{profile.name}*, the plainly trained network recognised "
-    f"{normal} of {scores['normal']['track_id'].nunique()} tracks; the original reports 55.35 % (quoted) on "
+    f"{normal} of {scores['normal']['track_id'].nunique()} tracks; the original reports 55.35% (quoted) on "
     "the 1000 of GTZAN, for which its own authors give no interval. "
     + " ".join(
         f"{name[0].upper() + name[1:]} reached {evaluation.accuracy(scores[name], 'tracks')} on "
-        f"{scores[name]['rotation'].nunique()} rotation(s)."
+        f"{scores[name]['rotation'].nunique()} of {profile.n_partitions} rotations."
         for name in others
     )
 )
