@@ -40,6 +40,12 @@ lint: $(ENV)  ## ruff
 notebooks: $(ENV)  ## after editing a notebooks/*.py: bring the .ipynb in step and run them
 	$(BIN)/jupytext --sync notebooks/*.py
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
+	@# What libraries log to stderr is of this machine, and nothing that a reader should see.
+	$(BIN)/python -c 'import nbformat, sys; \
+	[(nb := nbformat.read(path, 4), \
+	  [cell.update(outputs=[o for o in cell.outputs if o.get("name") != "stderr"]) \
+	   for cell in nb.cells if cell.cell_type == "code"], \
+	  nbformat.write(nb, path)) for path in sys.argv[1:]]' notebooks/*.ipynb
 
 lab: $(ENV)  ## open JupyterLab
 	$(BIN)/jupyter lab notebooks

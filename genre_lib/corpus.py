@@ -6,7 +6,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from genre_lib.audio import AUDIO_SUFFIXES, AudioError, read_audio
 

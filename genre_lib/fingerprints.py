@@ -12,7 +12,7 @@ import librosa
 import numpy as np
 import pandas as pd
 from scipy import ndimage
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from genre_lib.audio import SAMPLE_RATE, read_audio
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from genre_lib.audio import read_audio
 from genre_lib.corpus import fingerprint, genre_names, usable
