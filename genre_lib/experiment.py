@@ -35,11 +35,11 @@ def fit_runs(runs, store, runs_dir="runs", progress=True):
     -------
     dict of Run to RunResult
     """
-    results = {}
+    results, networks = {}, _Networks()
     bar = tqdm(runs, desc="Runs", unit="run", disable=not progress)
     for run in bar:
         bar.set_postfix_str(f"{run.phase.name}, rotation {run.rotation + 1}, seed {run.seed}")
-        results[run] = fit_run(run, store, runs_dir, progress)
+        results[run] = _fit_run(run, store, runs_dir, progress, networks)
     return results
 
 
@@ -63,14 +63,17 @@ def fit_run(run, store, runs_dir="runs", progress=True):
     -------
     RunResult
     """
+    return _fit_run(run, store, runs_dir, progress, _Networks())
+
+
+def _fit_run(run, store, runs_dir, progress, networks):
     folder = run.folder(runs_dir, store.fingerprint)
     kept = load_run(folder)
     if kept is not None:
         return kept
     begin = time.time()
-    keras.utils.set_random_seed(run.seed)
     parts = split_segments(run, store)
-    model = build_model(run, len(store.genres))
+    model = networks.give(run, len(store.genres))
     history = _fit(model, run, store, parts, progress)
     tested = pd.concat({split: parts[split] for split in ("test", "valid")}, names=["split"])
     tested = tested.reset_index("split")[["split", "track_id", "segment", "label"]]
@@ -79,11 +82,39 @@ def fit_run(run, store, runs_dir="runs", progress=True):
     )
     facts = _facts(run, store) | {"seconds": round(time.time() - begin, 1)}
     save_run(folder, facts, history, tested.reset_index(drop=True), probabilities, model.save)
-    # A plan is many networks in one process, and Keras holds on to each until it is told.
-    del model
-    keras.utils.clear_session(free_memory=True)
-    gc.collect()
     return load_run(folder)
+
+
+class _Networks:
+    """Gives every run an untrained network, compiled once for all runs of a phase.
+
+    To trace and compile thirty layers takes as long as several epochs of a small corpus, and the
+    runs of a phase differ in nothing that is compiled.
+    """
+
+    def __init__(self):
+        self._key = self._model = None
+
+    def give(self, run, n_classes):
+        key = (run.profile, run.phase, n_classes)
+        keras.utils.set_random_seed(run.seed)
+        if key == self._key:
+            _copy_state(build_model(run, n_classes), self._model)
+        else:
+            # Keras holds on to each network of a process until it is told.
+            self._model = None
+            keras.utils.clear_session(free_memory=True)
+            gc.collect()
+            self._key, self._model = key, build_model(run, n_classes)
+        return self._model
+
+
+def _copy_state(source, target):
+    target.set_weights(source.get_weights())
+    for model in (source, target):
+        model.optimizer.build(model.trainable_variables)
+    for old, new in zip(target.optimizer.variables, source.optimizer.variables, strict=True):
+        old.assign(new)
 
 
 def split_segments(run, store):

@@ -1,4 +1,5 @@
 import dataclasses
+import shutil
 
 import keras
 import numpy as np
@@ -104,20 +105,25 @@ def test_a_kept_run_is_not_trained_again(result, store, runs_dir):
     np.testing.assert_array_equal(again.probabilities, result.probabilities)
 
 
-def test_the_same_run_elsewhere_gives_the_same_numbers(result, store, tmp_path):
-    again = fit_run(Run(TINY, NORMAL, 0), store, tmp_path, progress=False)
-    np.testing.assert_allclose(again.probabilities, result.probabilities, atol=1e-4)
-    other = fit_run(Run(TINY, NORMAL, 0, seed=1), store, tmp_path, progress=False)
-    assert np.abs(other.probabilities - result.probabilities).max() > 1e-3
+def test_runs_in_a_row_are_what_they_are_alone(result, store, tmp_path):
+    first, second = (Run(TINY, NORMAL, 0, seed=seed) for seed in (0, 1))
+    row = fit_runs([first, second], store, tmp_path / "row", progress=False)
+    alone = fit_run(second, store, tmp_path / "alone", progress=False)
+    for one, other in ((row[first], result), (row[second], alone)):
+        np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-4)
+        np.testing.assert_allclose(one.history["val_loss"], other.history["val_loss"], rtol=1e-3)
+    assert np.abs(row[second].probabilities - row[first].probabilities).max() > 1e-3
 
 
-def test_a_damaged_run_is_made_again(store, tmp_path):
-    run = Run(dataclasses.replace(TINY, epochs=1), NORMAL, 1)
-    first = fit_run(run, store, tmp_path, progress=False)
-    (first.folder / "predictions.npz").write_bytes(b"half a file")
-    assert load_run(first.folder) is None
+def test_a_damaged_run_is_made_again(result, store, tmp_path):
+    run = Run(TINY, NORMAL, 0)
+    folder = run.folder(tmp_path, store.fingerprint)
+    shutil.copytree(result.folder, folder)
+    (folder / "predictions.npz").write_bytes(b"half a file")
+    assert load_run(folder) is None
     again = fit_run(run, store, tmp_path, progress=False)
-    assert again.probabilities.shape == first.probabilities.shape
+    assert again.probabilities.shape == result.probabilities.shape
+    assert load_run(folder) is not None
 
 
 def test_every_phase_trains(store, tmp_path):
