@@ -31,7 +31,7 @@ def sliding_window(samples, starts, window):
     figure, (wave, bars) = plt.subplots(
         2, 1, figsize=(WIDTH, 3.6), sharex=True, height_ratios=(1, 1.4)
     )
-    _draw_wave(wave, samples)
+    draw_wave(wave, samples)
     wave.set(title=f"One track of {len(samples) / SAMPLE_RATE:.1f} s", ylabel="amplitude")
     bars.barh(
         range(1, len(starts) + 1),
@@ -74,19 +74,20 @@ def genre_gallery(examples):
     image = None
     for place, (genre, samples) in enumerate(examples.items()):
         wave, spectrogram = axes[2 * (place // 2) : 2 * (place // 2) + 2, place % 2]
-        _draw_wave(wave, samples)
+        draw_wave(wave, samples)
         wave.set(title=genre, yticks=[])
-        image = _draw_log_mel(spectrogram, samples)
+        image = draw_log_mel(spectrogram, samples)
     for unused in axes[-2:, 1] if len(examples) % 2 else []:
         unused.set_visible(False)
     for axis in axes[-1]:
         axis.set_xlabel("time / s")
     figure.supylabel("mel frequency / kHz (waveforms: amplitude)", fontsize="medium")
-    figure.colorbar(image, ax=axes, label="power / dB below the loudest", shrink=0.5, pad=0.01)
+    figure.colorbar(image, ax=axes, label="power / dB re the loudest", shrink=0.5, pad=0.01)
     return figure
 
 
-def _draw_wave(axis, samples):
+def draw_wave(axis, samples):
+    """Draw the int16 samples of a track, full scale from -1 to 1, over seconds."""
     # The envelope of 2000 stretches is what a screen can show; half a million points are not.
     stretches = np.array_split(samples / 32_768, min(2000, len(samples)))
     time = np.linspace(0, len(samples) / SAMPLE_RATE, len(stretches))
@@ -101,7 +102,8 @@ def _draw_wave(axis, samples):
     axis.grid(False)
 
 
-def _draw_log_mel(axis, samples):
+def draw_log_mel(axis, samples, begin=0.0):
+    """Draw a log-mel spectrogram from `begin` seconds on, and return the image."""
     power = librosa.feature.melspectrogram(
         y=samples.astype(np.float32) / 32_768, sr=SAMPLE_RATE, n_mels=64, hop_length=1024
     )
@@ -113,7 +115,7 @@ def _draw_log_mel(axis, samples):
         cmap="magma",
         vmin=-80,
         vmax=0,
-        extent=(0, len(samples) / SAMPLE_RATE, 0, 64),
+        extent=(begin, begin + len(samples) / SAMPLE_RATE, 0, 64),
     )
     mel = librosa.mel_frequencies(n_mels=64, fmax=SAMPLE_RATE / 2)
     kilohertz = (0.5, 2, 8)

@@ -56,11 +56,11 @@ REPETITIONS = {
 }
 BEYOND = {
     "noise at 10 dB": (_copied_and(lambda x, rng: _noisy(x, 10, rng)), ".flac"),
-    "speed +0.05 %": (
+    "speed +0.05%": (
         _copied_and(lambda x, rng: signal.resample(x, len(x) * 2000 // 2001)),
         ".flac",
     ),
-    "speed +1 %": (_copied_and(lambda x, rng: signal.resample(x, len(x) * 100 // 101)), ".flac"),
+    "speed +1%": (_copied_and(lambda x, rng: signal.resample(x, len(x) * 100 // 101)), ".flac"),
 }
 """Harder than what is promised; reported, not asserted."""
 
@@ -96,9 +96,9 @@ def _swap_bytes(samples, rng):
 
 
 DISTORTIONS = {
-    "clipped, +12 dB": lambda x, rng: np.clip(4 * x, -1, 1),
-    "clipped, 2 % of the samples": _clip_share(0.02),
-    "clipped, 0.5 % of the samples": _clip_share(0.005),
+    "clipped, 12 dB above full scale": lambda x, rng: np.clip(4 * x / np.abs(x).max(), -1, 1),
+    "clipped, 2% of the samples": _clip_share(0.02),
+    "clipped, 0.5% of the samples": _clip_share(0.005),
     "five dropouts of 30 ms": _gaps(5, 0.03),
     "one dropout of 10 ms": _gaps(1, 0.01),
     "white noise, last two thirds": _last_two_thirds(lambda x, rng: rng.uniform(-1, 1, len(x))),
