@@ -71,7 +71,7 @@ def test_leakage_counts_relatives_in_training(tracks):
     partition = pd.Series([0, 0, 1, 2, 1, 2], index=list("abcdef"))
     table = leakage(annotated, partition)
     assert list(table["repeated"]) == [1, 1, 0]
-    assert list(table["same_artist"]) == [2, 1, 0]
+    assert list(table["same_artist"]) == [2, 0, 0]
     assert list(table["test"]) == [2, 2, 2]
 
 
