@@ -9,7 +9,7 @@ BIN := .venv/bin
 ENV := .venv/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help env report test lint notebooks lab benchmark lock clean
+.PHONY: help env report data test lint notebooks lab benchmark lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,10 @@ $(ENV): requirements.lock pyproject.toml
 report: $(ENV)  ## run the notebooks and bind report.html and report.pdf
 	$(BIN)/python -m genre_lib report --profile "$(PROFILE)" --data "$(DATA)" --out "$(OUT)"
 
+data: $(ENV)  ## download GTZAN into the folder DATA
+	@test -n "$(DATA)" || { echo "make data DATA=path/to/folder: where is GTZAN to go?" >&2; exit 2; }
+	$(BIN)/python -m genre_lib data fetch "$(DATA)"
+
 test: lint  ## lint, unit tests, every notebook
 	$(BIN)/python -m pytest tests --ignore=tests/benchmarks
 	GENRE_PROFILE=smoke $(BIN)/python -m pytest --nbval --nbval-cell-timeout=600 -p no:cacheprovider notebooks
@@ -40,10 +44,11 @@ lint: $(ENV)  ## ruff
 notebooks: $(ENV)  ## after editing a notebooks/*.py: bring the .ipynb in step and run them
 	$(BIN)/jupytext --sync notebooks/*.py
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
-	@# What libraries log to stderr is of this machine, and nothing that a reader should see.
+	@# What libraries log to stderr is of this machine, and players hold audio: neither is committed.
 	$(BIN)/python -c 'import nbformat, sys; \
 	[(nb := nbformat.read(path, 4), \
-	  [cell.update(outputs=[o for o in cell.outputs if o.get("name") != "stderr"]) \
+	  [cell.update(outputs=[o for o in cell.outputs \
+	    if o.get("name") != "stderr" and "<audio" not in str(o)]) \
 	   for cell in nb.cells if cell.cell_type == "code"], \
 	  nbformat.write(nb, path)) for path in sys.argv[1:]]' notebooks/*.ipynb
 

@@ -70,7 +70,7 @@ def aligned_pair(first, second, offset_s, names):
     figure, axes = plt.subplots(2, 1, figsize=(WIDTH, 3.4), sharex=True)
     for axis, samples, begin, name in zip(axes, (first, second), (0, offset_s), names, strict=True):
         image = draw_log_mel(axis, samples, begin)
-        axis.set(title=name, ylabel="mel frequency / kHz")
+        axis.set(title=name, ylabel="frequency / kHz")
     ends = [begin + len(x) / SAMPLE_RATE for x, begin in ((first, 0), (second, offset_s))]
     axes[0].set_xlim(min(0, offset_s), max(ends))
     axes[1].set_xlabel("time on the clock of the first / s")
@@ -98,6 +98,6 @@ def waveform_and_spectrogram(samples, title):
     draw_wave(wave, samples)
     wave.set(title=title, ylabel="amplitude")
     image = draw_log_mel(spectrogram, samples)
-    spectrogram.set(xlabel="time / s", ylabel="mel frequency / kHz")
+    spectrogram.set(xlabel="time / s", ylabel="frequency / kHz")
     figure.colorbar(image, ax=spectrogram, label="power / dB re the loudest", pad=0.01)
     return figure

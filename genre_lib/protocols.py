@@ -1,4 +1,4 @@
-"""What may stand on both sides of a partition: three protocols, and what leaks under each."""
+"""What may stand on both sides of a partition: the protocols, and what leaks under each."""
 
 from itertools import pairwise
 
@@ -7,14 +7,18 @@ from joblib import Memory
 
 from genre_lib.corpus import usable
 from genre_lib.faults import find_distortions, find_same_recordings, repetition_groups
-from genre_lib.partitions import rotations
+from genre_lib.partitions import make_partitions, rotations
 from genre_lib.published import catalogue, with_catalogue
 
-PROTOCOLS = ("original", "no_repetitions", "artist_filtered")
+PROTOCOLS = ("original", "no_repetitions", "artist_filtered", "fault_filtered")
 """``original``: every track, as reported. ``no_repetitions``: of tracks that repeat each other the
 first alone, and no distorted one. ``artist_filtered``: the same tracks, and those of an artist are
-all in one partition, so that no artist is on both sides.
+all in one partition, so that no artist is on both sides. ``fault_filtered``: the split into 443
+training, 197 validation and 290 test excerpts of GTZAN that Kereliuk, Sturm and Larsen published
+(2015); it has one rotation.
 """
+
+_SPLIT = {"train": 0, "valid": 1, "test": 2}  # as the first rotation has them
 
 
 def find_faults(corpus, cache, progress=True):
@@ -75,16 +79,17 @@ def annotate(tracks, repetitions, distortions, published):
     -------
     pandas.DataFrame
         The rows of `tracks` with the further columns ``repetition_group`` (tracks that repeat each
-        other, found or published; missing where alone), ``distorted`` (bool) and ``artist``
-        (missing where nobody knows).
+        other, found or published; missing where alone), ``distorted`` (bool), ``artist`` and
+        ``fault_filtered_split`` (``"train"``, ``"valid"``, ``"test"``, ``"excluded"``), which are
+        missing where nobody knows.
     """
     pairs = repetitions[["track_id", "other_track_id", "verdict"]]
-    table = tracks.assign(artist=pd.NA, distorted=False)
+    table = tracks.assign(artist=pd.NA, fault_filtered_split=pd.NA, distorted=False)
     if published:
         known = with_catalogue(tracks[["track_id"]])
         pairs = pd.concat([pairs, _chain(known, "exact_repetition_group")])
-        table["artist"] = known["artist"]
-        table["distorted"] = known["distorted"]
+        for column in ("artist", "fault_filtered_split", "distorted"):
+            table[column] = known[column]
     present = pairs[["track_id", "other_track_id"]].isin(set(tracks["track_id"])).all(axis=1)
     table["repetition_group"] = repetition_groups(table, pairs[present])
     found = set(distortions.loc[distortions["verdict"], "track_id"])
@@ -99,8 +104,8 @@ def _chain(tracks, column):
     return pd.DataFrame(pairs, columns=["track_id", "other_track_id", "verdict"])
 
 
-def apply_protocol(tracks, protocol):
-    """Choose the tracks of a protocol, and what its partitions must not tear apart.
+def divide(tracks, protocol="original", n_partitions=6, seed=0):
+    """Divide the tracks of a protocol into partitions.
 
     Parameters
     ----------
@@ -108,33 +113,49 @@ def apply_protocol(tracks, protocol):
         As from `annotate`; for ``"original"`` any table of tracks.
     protocol : str
         One of `PROTOCOLS`.
+    n_partitions, seed : int
+        As for `genre_lib.partitions.make_partitions`; the fault-filtered split is what it is, and
+        has three.
 
     Returns
     -------
-    pandas.DataFrame
-        The rows of `tracks` that take part.
-    pandas.Series or None
-        A group for each, for `genre_lib.partitions.make_partitions`.
+    pandas.Series
+        The partition of each track that takes part, from 0; int, indexed by track id.
 
     Raises
     ------
     ValueError
-        If the protocol is not known, or goes by artists and none is known.
+        If the protocol is not known, or these tracks cannot be divided by it.
     """
     if protocol not in PROTOCOLS:
         raise ValueError(f"protocol {protocol!r} is not one of {', '.join(PROTOCOLS)}.")
     if protocol == "original":
-        return tracks, None
+        return make_partitions(tracks, n_partitions, seed)
+    if protocol == "fault_filtered":
+        return _published_split(tracks)
     repeated = tracks["repetition_group"].notna() & tracks.duplicated("repetition_group")
     kept = tracks[~repeated & ~tracks["distorted"]]
     if protocol == "no_repetitions":
-        return kept, None
+        return make_partitions(kept, n_partitions, seed)
     if kept["artist"].isna().all():
         raise ValueError(
             "artist_filtered: no artist of these tracks is known. The catalogue names those of "
             "GTZAN, by its track ids (blues.00000); use the protocol no_repetitions."
         )
-    return kept, kept["artist"]
+    return make_partitions(kept, n_partitions, seed, groups=kept["artist"])
+
+
+def _published_split(tracks):
+    split = tracks.set_index("track_id")["fault_filtered_split"].map(_SPLIT).dropna()
+    genres = tracks.set_index("track_id")["genre"]
+    for name, number in _SPLIT.items():
+        missing = set(genres) - set(genres[split.index[split == number]])
+        if missing:
+            raise ValueError(
+                f"fault_filtered: the published {name} split has no track of "
+                f"{', '.join(sorted(missing))} in this corpus; it is for all of GTZAN."
+            )
+    return split.astype(int).rename("partition")
 
 
 def leakage(tracks, partition):

@@ -1,10 +1,14 @@
+import subprocess
 from pathlib import Path
 
 import jupytext
 import nbformat
 import pytest
 
-NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.py"))
+from genre_lib.audio import AUDIO_SUFFIXES
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))
 
 
 def cells(notebook):
@@ -32,3 +36,18 @@ def test_what_is_shown_on_the_web_was_executed_from_top_to_bottom(path):
         for output in cell.get("outputs", [])
         if output["output_type"] == "error"
     ]
+
+
+def test_no_audio_is_committed():
+    listed = subprocess.run(
+        ["git", "-C", ROOT, "ls-files", "-z"], capture_output=True, text=True, check=False
+    )
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    paths = [ROOT / name for name in listed.stdout.split("\0") if name]
+    assert not [path for path in paths if path.suffix.lower() in AUDIO_SUFFIXES]
+    for path in paths:
+        if path.suffix in (".ipynb", ".html"):
+            text = path.read_text()
+            assert "<audio" not in text, path
+            assert "data:audio" not in text, path

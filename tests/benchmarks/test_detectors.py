@@ -1,12 +1,15 @@
 """How well the detectors find faults: planted in real excerpts, and in the demo corpus.
 
-``make benchmark`` prints the tables. Each target is asserted where it is measured.
+``make benchmark`` prints the tables, and keeps those that the first notebook shows. Each target is
+asserted where it is measured.
 """
 
+import json
 import resource
 import sys
 import time
 from itertools import combinations
+from pathlib import Path
 
 import joblib
 import librosa
@@ -30,11 +33,13 @@ from genre_lib.faults import (
     find_label_errors,
     find_same_recordings,
 )
+from genre_lib.provenance import versions
 
 pytestmark = pytest.mark.skipif(
     not any("benchmarks" in argument for argument in sys.argv), reason="run by make benchmark"
 )
 SEED = 0
+KEPT = Path(__file__).parents[2] / "report" / "published" / "benchmarks" / "detectors.json"
 
 # The catalogue calls these exact repetitions; the excerpts that carry the ids are not. They differ
 # in tuning and melody, and share no stretch of sound at any offset, or at any speed from 0.75 to
@@ -49,6 +54,15 @@ def show(title, rows):
 def pairs_of(table):
     table = table[table["verdict"]]
     return {frozenset(p) for p in zip(table["track_id"], table["other_track_id"], strict=True)}
+
+
+def keep(name, rows):
+    """Keep a table beside those of other tests, with the versions that it was measured with."""
+    kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    table = pd.DataFrame(rows).round(4)
+    kept |= {name: json.loads(table.to_json(orient="records")), "versions": versions()}
+    KEPT.parent.mkdir(parents=True, exist_ok=True)
+    KEPT.write_text(json.dumps(kept, indent=1) + "\n")
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +126,7 @@ def test_same_recordings_made_of_real_excerpts(clean, tmp_path):
         f"{len(clean) * (len(clean) - 1) // 2} of them of different clean excerpts",
         rows,
     )
+    keep("same recordings", rows)
     print(
         f"promised ones together: recall {found / planted:.3f}, "
         f"precision {found / (found + false):.3f}"
@@ -161,12 +176,14 @@ def test_distortions_made_of_real_excerpts(clean, four, tmp_path):
     alarms = {}
     for name, corpus in {
         "100 clean excerpts, ten genres": mini,
-        "400 of four genres": four,
+        "400 clean excerpts, four genres": four,
     }.items():
         table = find_distortions(corpus, jobs=2, progress=False)
+        rows.append({"excerpts": name, "called distorted": table["verdict"].mean()})
         alarms[name] = table["verdict"].sum()
         show(f"False alarms in {name}: {alarms[name]}; the highest scores", table.head(3))
         assert table["verdict"].mean() <= 0.01
+    keep("distortions", rows)
 
 
 def test_real_repetitions_against_the_catalogue(four):
