@@ -1,8 +1,12 @@
 """One run: fit, predict, keep."""
 
+import contextlib
 import dataclasses
+import functools
 import gc
 import time
+import warnings
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -12,13 +16,29 @@ from tqdm import tqdm
 from genre_lib import provenance
 from genre_lib.accumulation import GradientAccumulationModel
 from genre_lib.batches import SegmentBatches
-from genre_lib.partitions import make_partitions, rotations
+from genre_lib.partitions import rotations
+from genre_lib.protocols import divide
 from genre_lib.resnet1d import build_resnet1d
-from genre_lib.runs import load_run, save_run
+from genre_lib.runs import failure_record, load_run, load_runs, save_run
+from genre_lib.scheduling import attempt, side_by_side, wanted_jobs, wanted_scheduler
 
 
-def fit_runs(runs, store, runs_dir="runs", progress=True):
+class RunError(RuntimeError):
+    """No run succeeded; the message says why."""
+
+
+def fit_runs(runs, store, runs_dir="runs", progress=True, jobs=None):
     """Make sure that every run is kept, training those that are not.
+
+    A run that fails is warned of, noted beside its place (`genre_lib.runs.failed_runs`) and tried
+    again by the next call; the others go on.
+
+    With one job, all is done in this process. With more, worker processes train side by side and
+    share the cores of the machine. To use the machines of a Dask cluster, set the environment
+    variable ``GENRE_SCHEDULER`` to the address of its scheduler (``tcp://...``); any other backend
+    of joblib is chosen around the call, with ``joblib.parallel_config(backend=...)``. Workers
+    write to `runs_dir` and read the store by themselves, so that both must lie on a file system
+    that they share, under the same path.
 
     Parameters
     ----------
@@ -29,18 +49,72 @@ def fit_runs(runs, store, runs_dir="runs", progress=True):
     runs_dir : str or Path
         Where runs are kept.
     progress : bool
-        Show a bar over the runs, and one inside over the epochs.
+        Show a bar over the runs, and with one job another inside over the epochs.
+    jobs : int, optional
+        Runs side by side on a machine; ``GENRE_JOBS``, or 1, by default. How many there are on a
+        cluster is the cluster's choice.
 
     Returns
     -------
     dict of Run to RunResult
+        In the order of `runs`, without those that failed.
+
+    Raises
+    ------
+    RunError
+        If all runs failed.
+    ValueError
+        If ``GENRE_JOBS`` is no whole number from 1.
     """
-    results, networks = {}, _Networks()
-    bar = tqdm(runs, desc="Runs", unit="run", disable=not progress)
-    for run in bar:
-        bar.set_postfix_str(f"{run.phase.name}, rotation {run.rotation + 1}, seed {run.seed}")
-        results[run] = _fit_run(run, store, runs_dir, progress, networks)
-    return results
+    runs_dir, reasons = Path(runs_dir).resolve(), {}
+    results = load_runs(runs, runs_dir, store.fingerprint)
+    missing = [run for run in runs if run not in results]
+    bar = tqdm(total=len(runs), initial=len(results), desc="Runs", unit="run", disable=not progress)
+    # Closed, and not left to the garbage collector: an interrupt here must reach the workers.
+    with bar, contextlib.closing(_attempts(missing, store, runs_dir, bar, jobs)) as attempts:
+        for run, reason in attempts:
+            bar.update()
+            results |= load_runs([run], runs_dir, store.fingerprint)
+            if run not in results:
+                reasons[run] = reason or f"not found under {runs_dir}, which workers must share"
+                warnings.warn(f"{_name(run)} failed: {reasons[run]}", stacklevel=2)
+    if reasons and not results:
+        listed = "\n".join(f"  {_name(run)}: {reason}" for run, reason in reasons.items())
+        raise RunError(
+            f"none of {len(runs)} runs succeeded:\n{listed}\nThe tracebacks are in the files "
+            f"*.failed.json under {runs_dir / store.fingerprint}. Mend the cause and call again."
+        )
+    return {run: results[run] for run in runs if run in results}
+
+
+def _attempts(runs, store, runs_dir, bar, jobs):
+    jobs = wanted_jobs() if jobs is None else jobs
+    if not runs:
+        return
+    if jobs > 1 or wanted_scheduler():
+        work = functools.partial(_attempt, store=store, runs_dir=runs_dir)
+        yield from side_by_side(work, runs, jobs)
+        return
+    networks = _Networks()
+    for run in runs:
+        bar.set_postfix_str(_name(run))
+        yield _attempt(run, store, runs_dir, not bar.disable, networks)
+
+
+def _attempt(run, store, runs_dir, progress=False, networks=None):
+    networks = _networks_of_this_process() if networks is None else networks
+    reason = attempt(
+        functools.partial(_fit_run, run, store, runs_dir, progress, networks),
+        failure_record(run.folder(runs_dir, store.fingerprint)),
+    )
+    if reason:
+        # A network that failed halfway, for want of memory, say, must not stay in the way.
+        networks.forget()
+    return run, reason
+
+
+def _name(run):
+    return f"{run.phase.name}, rotation {run.rotation + 1}, seed {run.seed}"
 
 
 def fit_run(run, store, runs_dir="runs", progress=True):
@@ -101,12 +175,21 @@ class _Networks:
         if key == self._key:
             _copy_state(build_model(run, n_classes), self._model)
         else:
-            # Keras holds on to each network of a process until it is told.
-            self._model = None
-            keras.utils.clear_session(free_memory=True)
-            gc.collect()
-            self._key, self._model = key, build_model(run, n_classes)
+            self.forget()
+            self._model, self._key = build_model(run, n_classes), key
         return self._model
+
+    def forget(self):
+        # Keras holds on to each network of a process until it is told.
+        self._key = self._model = None
+        keras.utils.clear_session(free_memory=True)
+        gc.collect()
+
+
+@functools.cache
+def _networks_of_this_process():
+    # A worker is called run by run, and keeps its network from call to call.
+    return _Networks()
 
 
 def _copy_state(source, target):
@@ -124,6 +207,7 @@ def split_segments(run, store):
     ----------
     run : Run
     store : SegmentStore
+        Under a protocol other than the original, with tracks as `Workspace.annotated` has them.
 
     Returns
     -------
@@ -131,8 +215,10 @@ def split_segments(run, store):
         ``"train"``, ``"valid"``, ``"test"``, as from `SegmentStore.segments`.
     """
     profile = run.profile
-    partition = make_partitions(store.tracks, profile.n_partitions, profile.partition_seed)
-    rotation = rotations(profile.n_partitions)[run.rotation]
+    partition = divide(
+        store.tracks, run.phase.protocol, profile.n_partitions, profile.partition_seed
+    )
+    rotation = rotations(partition.max() + 1)[run.rotation]
     return {
         split: store.segments(
             partition.index[partition == getattr(rotation, split)],

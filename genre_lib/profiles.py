@@ -41,6 +41,9 @@ class Profile:
         Rotations that the normal phase runs, from the first; at most `n_partitions`.
     other_rotations : int
         Rotations that each other phase runs, from the first.
+    protocols : tuple of str
+        Those under which the normal phase is run, of `genre_lib.protocols.PROTOCOLS`; one that a
+        corpus does not allow is left out. All other phases follow the original.
     seeds : tuple of int
         One run of everything for each; of the first weights and of the order of the segments.
     partition_seed : int
@@ -64,6 +67,12 @@ class Profile:
     l2_lambdas: tuple[float, ...] = (0.01, 0.001, 0.0001)
     rotations: int = 6
     other_rotations: int = 6
+    protocols: tuple[str, ...] = (
+        "original",
+        "no_repetitions",
+        "artist_filtered",
+        "fault_filtered",
+    )
     seeds: tuple[int, ...] = (0,)
     partition_seed: int = 0
     jit_compile: bool | str = "auto"
@@ -98,7 +107,7 @@ class Profile:
         the runs that are there. So is what equals its default: a choice that is added here with
         the old behaviour as its default keeps them, too.
         """
-        left_out = {"name", "rotations", "other_rotations", "seeds", "l2_lambdas"}
+        left_out = {"name", "rotations", "other_rotations", "seeds", "l2_lambdas", "protocols"}
         choices = {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
@@ -125,6 +134,7 @@ DEMO = Profile(
     batch_size=16,
     epochs=12,
     other_rotations=1,
+    protocols=("original", "no_repetitions"),
     jit_compile=False,
 )
 """The demo corpus on two cores in minutes: the shortest window that the depth allows."""
@@ -139,6 +149,7 @@ SMOKE = Profile(
     epochs=1,
     rotations=2,
     other_rotations=1,
+    protocols=("original", "no_repetitions"),
     jit_compile=False,
 )
 """As little as shows that everything runs; its numbers mean nothing."""

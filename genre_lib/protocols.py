@@ -39,7 +39,6 @@ def find_faults(corpus, cache, progress=True):
         As from `genre_lib.faults.find_same_recordings` and `genre_lib.faults.find_distortions`.
     """
     memory = Memory(cache, verbose=0)
-    # By what the tables depend on: another folder or file name with the same audio finds them too.
     corpus = usable(corpus)[["track_id", "genre", "label", "path", "status", "sha256"]]
     return tuple(
         memory.cache(find, ignore=["jobs", "progress"])(corpus, jobs=-1, progress=progress)

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from genre_lib import provenance
 from genre_lib.binding import bind
 from genre_lib.corpus import fingerprint
-from genre_lib.runs import plan
+from genre_lib.runs import NORMAL, plan
 from genre_lib.workspace import open_workspace
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -142,7 +142,8 @@ def describe(workspace, took):
         Names and values.
     """
     profile, corpus = workspace.profile, workspace.corpus
-    runs = plan(profile)
+    further = [phase for phase in workspace.protocol_phases() if phase != NORMAL]
+    runs = plan(profile) + (plan(profile, *further) if further else [])
     described = [
         (
             "Corpus",

@@ -15,7 +15,7 @@ from genre_lib.profiles import Profile
 
 @dataclasses.dataclass(frozen=True)
 class Phase:
-    """One way to train.
+    """One way to train and test.
 
     Parameters
     ----------
@@ -25,11 +25,14 @@ class Phase:
         Weight of the L2 penalty on the kernels of the residual blocks.
     accumulates : bool
         Train on accumulated gradients.
+    protocol : str
+        Which tracks take part, and what keeps them apart: one of `genre_lib.protocols.PROTOCOLS`.
     """
 
     name: str
     l2: float = 0.0
     accumulates: bool = False
+    protocol: str = "original"
 
 
 NORMAL = Phase("normal")
@@ -39,6 +42,13 @@ ACCUMULATION = Phase("accumulation", accumulates=True)
 def l2_phase(weight):
     """Return the L2 phase with a penalty of this weight (lambda)."""
     return Phase(f"l2-{weight:g}", l2=weight)
+
+
+def protocol_phase(protocol):
+    """Return the normal phase under a protocol; that of the original is `NORMAL` itself."""
+    if protocol == "original":
+        return NORMAL
+    return Phase(f"normal-{protocol.replace('_', '-')}", protocol=protocol)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +92,7 @@ class Run:
 
 
 def phases(profile):
-    """List the phases of a profile: normal, L2 with each weight, accumulation."""
+    """List the phases of the original: normal, L2 with each weight, accumulation."""
     return [NORMAL, *(l2_phase(weight) for weight in profile.l2_lambdas), ACCUMULATION]
 
 
@@ -104,8 +114,14 @@ def plan(profile, *only):
         Run(profile, phase, rotation, seed)
         for phase in (only or phases(profile))
         for seed in profile.seeds
-        for rotation in range(profile.rotations if phase == NORMAL else profile.other_rotations)
+        for rotation in range(_count_rotations(profile, phase))
     ]
+
+
+def _count_rotations(profile, phase):
+    if phase.protocol == "fault_filtered":
+        return 1  # a published split is what it is
+    return profile.rotations if phase == NORMAL else profile.other_rotations
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,6 +169,11 @@ class RunResult:
         return self.segments[rows].reset_index(drop=True), self.probabilities[rows]
 
 
+def failure_record(folder):
+    """Return the file that tells of a failure of the run that belongs into this folder."""
+    return folder.with_name(f"{folder.name}.failed.json")
+
+
 _FILES = ("history.csv", "predictions.npz", "model.keras")
 
 
@@ -182,6 +203,7 @@ def save_run(folder, facts, history, segments, probabilities, save_model):
         (beside / "run.json").write_text(text)
         if folder.exists():
             shutil.rmtree(folder)
+        failure_record(folder).unlink(missing_ok=True)
         beside.rename(folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
@@ -230,6 +252,28 @@ def load_runs(runs, runs_dir, fingerprint):
     """
     found = {run: load_run(run.folder(runs_dir, fingerprint)) for run in runs}
     return {run: result for run, result in found.items() if result is not None}
+
+
+def failed_runs(planned, runs_dir, fingerprint):
+    """List those of some runs that failed when they were last tried.
+
+    Parameters
+    ----------
+    planned, runs_dir, fingerprint
+        As for `load_runs`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``phase``, ``rotation`` (from 1), ``seed``, ``reason`` (one line).
+    """
+    records = {run: failure_record(run.folder(runs_dir, fingerprint)) for run in planned}
+    rows = [
+        (run.phase.name, run.rotation + 1, run.seed, json.loads(record.read_text())["reason"])
+        for run, record in records.items()
+        if record.is_file()
+    ]
+    return pd.DataFrame(rows, columns=["phase", "rotation", "seed", "reason"])
 
 
 def describe_runs(results):

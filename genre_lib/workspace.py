@@ -1,6 +1,8 @@
 """What every notebook begins with: the profile, the corpus, and the runs that are kept."""
 
+import copy
 import dataclasses
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -8,7 +10,8 @@ import pandas as pd
 from genre_lib.corpus import load_corpus, usable
 from genre_lib.demo_corpus import make_demo_corpus
 from genre_lib.profiles import Profile, get_profile
-from genre_lib.runs import load_runs, phases, plan
+from genre_lib.protocols import annotate, divide, find_faults, is_gtzan
+from genre_lib.runs import load_runs, phases, plan, protocol_phase
 from genre_lib.segments import SegmentStore, build_store
 
 
@@ -28,6 +31,8 @@ class Workspace:
     store : SegmentStore
         The audio of the usable ones.
     runs_dir : Path
+    cache : Path
+        What can be made again: the store, the tables of the detectors.
     """
 
     profile: Profile
@@ -36,6 +41,7 @@ class Workspace:
     corpus: pd.DataFrame
     store: SegmentStore
     runs_dir: Path
+    cache: Path
 
     @property
     def tracks(self):
@@ -46,6 +52,39 @@ class Workspace:
     def genres(self):
         """Names of the genres, in the order of their labels."""
         return self.store.genres
+
+    @cached_property
+    def faults(self):
+        """What the detectors find, as `genre_lib.protocols.find_faults` gives it."""
+        return find_faults(self.corpus, self.cache)
+
+    @property
+    def is_gtzan(self):
+        """Whether what is published about GTZAN is about these tracks."""
+        return is_gtzan(self.tracks) and not self.is_demo
+
+    @cached_property
+    def annotated(self):
+        """The tracks with what the protocols go by, as from `genre_lib.protocols.annotate`."""
+        return annotate(self.tracks, *self.faults, self.is_gtzan)
+
+    def protocol_phases(self):
+        """List the normal phase under each protocol of the profile that the corpus allows.
+
+        Returns
+        -------
+        list of Phase
+            The original first.
+        """
+        profile = self.profile
+        allowed = []
+        for protocol in profile.protocols:
+            try:
+                divide(self.annotated, protocol, profile.n_partitions, profile.partition_seed)
+            except ValueError:
+                continue
+            allowed.append(protocol_phase(protocol))
+        return allowed
 
     def runs(self, *only):
         """Return the runs of some phases, training those that are not kept yet.
@@ -65,11 +104,20 @@ class Workspace:
             # Imported here: reading kept runs needs no Keras.
             from genre_lib.experiment import fit_runs
 
-            kept = fit_runs(planned, self.store, self.runs_dir)
+            kept = fit_runs(planned, self._store_for(planned), self.runs_dir)
         return {
             phase: [result for run, result in kept.items() if run.phase == phase]
             for phase in (only or phases(self.profile))
         }
+
+    def _store_for(self, planned):
+        if all(run.phase.protocol == "original" for run in planned):
+            return self.store  # the detectors need not run
+        store = copy.copy(self.store)
+        known = self.annotated.set_index("track_id")
+        new = known.columns.difference(store.tracks.columns)
+        store.tracks = store.tracks.join(known[new], on="track_id")
+        return store
 
 
 def open_workspace(profile="demo", data="", home=".."):
@@ -104,4 +152,4 @@ def open_workspace(profile="demo", data="", home=".."):
     corpus = load_corpus(folder, min_samples=profile.window, progress=False)
     store = build_store(corpus, home / "cache")
     name = "demo corpus" if is_demo else folder.resolve().name
-    return Workspace(profile, name, is_demo, corpus, store, home / "runs")
+    return Workspace(profile, name, is_demo, corpus, store, home / "runs", home / "cache")

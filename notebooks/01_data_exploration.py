@@ -209,18 +209,13 @@ else:
 # performance of the same song is another recording, and is not found.)
 
 # %% tags=["nbval-ignore-output"]
-from pathlib import Path
-
 from genre_lib.faults import find_exact_repetitions
-from genre_lib.protocols import annotate, find_faults, is_gtzan
 
-recordings, distortions = find_faults(corpus, Path(home) / "cache")
+recordings, distortions = workspace.faults
 same = recordings[recordings["verdict"]].copy()
 exact = find_exact_repetitions(corpus)
 ends = ["track_id", "other_track_id"]
 same["exact"] = pd.MultiIndex.from_frame(same[ends]).isin(pd.MultiIndex.from_frame(exact[ends]))
-published = is_gtzan(tracks) and not workspace.is_demo
-annotated = annotate(tracks, recordings, distortions, published)
 
 # %%
 labels = tracks.set_index("track_id")["genre"]
@@ -315,6 +310,8 @@ if len(bad):
 # catalogue; neither is known to a detector.
 
 # %% tags=["nbval-ignore-output"]
+from pathlib import Path
+
 from genre_lib.demo_corpus import read_truth
 from genre_lib.faults import compare_with_catalogue
 
@@ -337,7 +334,7 @@ if workspace.is_demo:
         pd.DataFrame(rows, columns=["fault", "planted", "found", "found but not planted"]),
         "The detectors against the faults planted in the demo corpus.",
     )
-elif published:
+elif workspace.is_gtzan:
     compared = compare_with_catalogue(corpus, recordings, "exact_repetition_group")
     show_table(
         compared.rename(columns={"track_id": "track", "other_track_id": "other track"}),
@@ -376,6 +373,7 @@ show_table(
 # is in training and in testing, that counts as success.
 
 # %% tags=["nbval-ignore-output"]
+annotated = workspace.annotated
 if annotated["artist"].isna().all():
     show_text(
         "Nobody names the artists of this corpus. (Of GTZAN's excerpts, the catalogue names them.)"
