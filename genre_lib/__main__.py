@@ -1,6 +1,9 @@
 """The command line: ``python -m genre_lib``."""
 
+import json
+import os
 import sys
+from pathlib import Path
 
 import click
 
@@ -22,8 +25,11 @@ def main():
 )
 @click.option("--data", default="", help="Folder with the genre folders; the demo corpus if empty.")
 @click.option("--out", default="report/build", show_default=True, help="Where the report goes.")
-def report(profile, data, out):
+@click.option("--jobs", type=click.IntRange(min=1), help="Runs side by side; $GENRE_JOBS, or 1.")
+def report(profile, data, out, jobs):
     """Run the notebooks and bind report.html and report.pdf."""
+    if jobs:
+        os.environ["GENRE_JOBS"] = str(jobs)  # notebooks run in processes of their own
     # Imported here, so that --help answers at once.
     from genre_lib.report import ReportError, make_report
 
@@ -32,6 +38,48 @@ def report(profile, data, out):
             click.echo(path)
     except (ReportError, ValueError, OSError) as error:
         sys.exit(f"genre_lib report: {error}")
+
+
+@main.group()
+def data():
+    """Real music: fetch GTZAN, and check a folder before anything is trained on it."""
+
+
+@data.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--url", help="Address of the archive (.tar.gz); where GTZAN is by default.")
+@click.option("--checksum", help="Its MD5 or SHA-256; GTZAN's by default.")
+def fetch(folder, url, checksum):
+    """Download GTZAN and unpack it in DIR; goes on where a download was cut off."""
+    from genre_lib.download import DownloadError, fetch_gtzan
+
+    choices = {"url": url, "checksum": checksum}
+    given = {name: value for name, value in choices.items() if value is not None}
+    try:
+        fetched = fetch_gtzan(folder, **given)
+    except DownloadError as error:
+        sys.exit(f"genre_lib data fetch: {error}")
+    if fetched:
+        click.echo(f"{folder / 'genres'}: unpacked. Next: python -m genre_lib data check {folder}")
+    else:
+        click.echo(f"{folder / 'genres'}: already there, nothing to do; remove it to fetch it anew")
+
+
+@data.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
+def check(folder, as_json):
+    """Say what is in DIR, what is wrong, and whether it can be trained on (exit status 0 or 1)."""
+    from genre_lib.checkup import check_corpus, describe
+
+    try:
+        facts = check_corpus(folder, progress=not as_json)
+    except (ValueError, OSError) as error:
+        if not as_json:
+            sys.exit(f"genre_lib data check: {error}")
+        facts = {"folder": str(folder), "trainable": False, "verdict": str(error)}
+    click.echo(json.dumps(facts) if as_json else describe(facts))
+    sys.exit(0 if facts["trainable"] else 1)
 
 
 if __name__ == "__main__":

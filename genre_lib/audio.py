@@ -65,6 +65,9 @@ def read_audio(path):
     """
     try:
         with soundfile.SoundFile(path) as file:
+            if file.format == "RAW":
+                # libsndfile takes anything that is called .au and has no header for mu-law.
+                raise AudioError(path, "undecodable", "no header of a sound file")
             if (file.channels, file.samplerate, file.subtype) == (1, SAMPLE_RATE, "PCM_16"):
                 samples = file.read(dtype="int16")
             else:
@@ -78,9 +81,12 @@ def read_audio(path):
 
 
 def _mono_int16(path, file):
-    blocks = file.blocks(blocksize=_BLOCK_FRAMES, dtype="float32", always_2d=True)
-    mono = [block.mean(axis=1) for block in blocks]
-    samples = np.concatenate(mono) if mono else np.zeros(0, np.float32)
+    # Not file.blocks(): where a file ends before its header says so, that fills the last block
+    # with whatever was in memory.
+    mono = [np.zeros(0, np.float32)]
+    while len(block := file.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)):
+        mono.append(block.mean(axis=1))
+    samples = np.concatenate(mono)
     if not np.isfinite(samples).all():
         raise AudioError(path, "not finite", "some samples are NaN or infinite")
     if file.samplerate != SAMPLE_RATE and samples.size:

@@ -88,3 +88,19 @@ def test_a_file_without_samples_is_empty(tmp_path):
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(AudioError, match="gone"):
         read_audio(tmp_path / "gone.wav")
+
+
+def test_a_text_that_is_called_au_is_no_audio(tmp_path):
+    path = tmp_path / "track.au"
+    path.write_text("This is not a sound. " * 20_000)
+    with pytest.raises(AudioError, match="undecodable"):
+        read_audio(path)
+
+
+def test_a_truncated_mp3_gives_what_is_there_every_time(tmp_path):
+    path = tmp_path / "track.mp3"
+    whole = len(write_tone(path, seconds=6.0))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    first = read_audio(path)
+    assert len(first) < 0.7 * whole
+    np.testing.assert_array_equal(read_audio(path), first)
