@@ -7,6 +7,8 @@ import pandas as pd
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
+from genre_lib.intervals import Accuracy, Difference, bootstrap_mean
+
 RULES = ("mean", "vote", "max", "log-mean")
 
 
@@ -99,17 +101,6 @@ def pool(results, rule="mean", split="test"):
     return pd.concat([score_tracks(r, rule, split) for r in results], ignore_index=True)
 
 
-class Accuracy(NamedTuple):
-    """An accuracy and its 95% interval, as shares of one."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self):
-        return f"{self.value:.1%} [{self.low:.1%}, {self.high:.1%}]"
-
-
 def accuracy(scores, of="tracks", n_resamples=10_000, level=0.95, seed=0):
     """Give an accuracy with a bootstrap interval.
 
@@ -136,17 +127,10 @@ def accuracy(scores, of="tracks", n_resamples=10_000, level=0.95, seed=0):
     Accuracy
     """
     hits, counts = {
-        "tracks": (scores["correct"], pd.Series(1, index=scores.index)),
+        "tracks": (scores["correct"], 1),
         "segments": (scores["segments_correct"], scores["segments"]),
     }[of]
-    hits = hits.groupby(scores["track_id"]).sum().to_numpy()
-    counts = counts.groupby(scores["track_id"]).sum().to_numpy()
-    draws = np.random.default_rng(seed).multinomial(
-        len(hits), np.full(len(hits), 1 / len(hits)), size=n_resamples
-    )
-    resampled = (draws @ hits) / (draws @ counts)
-    low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
-    return Accuracy(hits.sum() / counts.sum(), low, high)
+    return Accuracy(*bootstrap_mean(hits, counts, scores["track_id"], n_resamples, level, seed))
 
 
 class McNemar(NamedTuple):
@@ -173,13 +157,49 @@ def mcnemar(first, second):
     McNemar
         With a p-value of 1 where the two never differ.
     """
-    keys = ["track_id", "rotation", "seed"]
-    both = first.merge(second, on=keys, suffixes=("_first", "_second"))
+    both = _in_both(first, second)
     only_first = int((both["correct_first"] > both["correct_second"]).sum())
     only_second = int((both["correct_first"] < both["correct_second"]).sum())
     differing = only_first + only_second
     p_value = binomtest(only_first, differing).pvalue if differing else 1.0
     return McNemar(only_first, only_second, float(p_value))
+
+
+def difference(first, second, n_resamples=10_000, level=0.95, seed=0):
+    """Give the accuracy of tracks of the second less that of the first, with its interval.
+
+    The bootstrap of `accuracy`, of the tracks that both have tested: a pair stays together, so
+    what makes a track easy or hard for both does not widen the interval.
+
+    Parameters
+    ----------
+    first, second : pandas.DataFrame
+        As from `pool`; compared where track, rotation and seed agree.
+    n_resamples, level, seed
+        As for `accuracy`.
+
+    Returns
+    -------
+    Difference
+
+    Raises
+    ------
+    ValueError
+        If there is no track that both have tested.
+    """
+    both = _in_both(first, second)
+    if both.empty:
+        raise ValueError(
+            "no track was tested by both in the same rotation with the same seed; expected runs "
+            "of the same rotations and seeds."
+        )
+    gains = both["correct_second"] - both["correct_first"]
+    return Difference(*bootstrap_mean(gains, 1, both["track_id"], n_resamples, level, seed))
+
+
+def _in_both(first, second):
+    keys = ["track_id", "rotation", "seed"]
+    return first.merge(second, on=keys, suffixes=("_first", "_second"))
 
 
 def by_rotation(scores):

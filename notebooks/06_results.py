@@ -19,7 +19,8 @@
 # **What you will do.** Put the three trainings side by side, with intervals and tests, next to the
 # original's table.
 #
-# **What you will learn.** Which differences are real at this size, and which are noise.
+# **What you will learn.** Which differences are real at this size, which are noise, and what explains the
+# accuracy of a track: overfitting, the number of its segments, and how far a probability can be believed.
 #
 # **What you need.** The runs of the notebooks before; those that are missing are trained first.
 
@@ -44,7 +45,15 @@ home = ".."
 # %% tags=["nbval-ignore-output"]
 import pandas as pd
 
-from genre_lib import evaluation, figures, open_workspace
+from genre_lib import (
+    calibration,
+    diagnostics,
+    evaluation,
+    figures,
+    findings,
+    open_workspace,
+    result_figures,
+)
 from genre_lib.display import show_figure, show_table, show_text
 from genre_lib.runs import ACCUMULATION, NORMAL, l2_phase
 
@@ -121,43 +130,72 @@ show_figure(
 #
 # The phases were tested on the same tracks, so they can be compared track by track. McNemar's exact test
 # [@mcnemar1947] looks only at the tracks that one phase gets right and the other does not: if the two
-# were equally good, these would fall to either side like the tosses of a coin.
+# were equally good, these would fall to either side like the tosses of a coin. Five of five on one side
+# still have a $p$ of 0.063, six of six 0.031: where fewer than six tracks differ, no outcome whatsoever
+# would be significant at the 5% level.
+#
+# A $p$-value does not say how large a difference is. Beside it stands the difference in accuracy on the
+# tracks that both tested, with the interval of the same bootstrap over tracks, a pair kept together: what
+# lies inside cannot be ruled out here. Where few tracks differ the interval is rather too narrow; should it
+# disagree with the exact test, the test is the one to trust.
 
 # %% tags=["nbval-ignore-output"]
 others = [name for name in scores if name != "normal"]
 tests = {name: evaluation.mcnemar(scores["normal"], scores[name]) for name in others}
+gains = {name: evaluation.difference(scores["normal"], scores[name]) for name in others}
 rows = [
     {
         "compared with normal": name,
         "only normal right": test.only_first,
         "only the other right": test.only_second,
         "p": test.p_value,
+        "difference / points": str(gains[name]),
     }
     for name, test in tests.items()
 ]
 show_table(
     pd.DataFrame(rows),
     "McNemar's exact test on the tracks that both phases tested (two-sided, not corrected for two "
-    "comparisons).",
+    "comparisons), and the accuracy of the other phase less that of normal on them, in percentage "
+    "points with its 95% interval.",
     formats={"p": "{:.3g}"},
 )
 
 # %% tags=["nbval-ignore-output"]
-told_apart = [name for name, test in tests.items() if test.p_value < 0.05]
-show_text(
-    f"At the 5% level, {' and '.join(told_apart)} can be told apart from the normal phase here."
-    if told_apart
-    else "At the 5% level, neither can be told apart from the normal phase here: with so few tracks on "
-    "which the phases differ, that is no evidence that they are equal."
+show_text(findings.on_phases(tests, gains))
+
+# %% [markdown]
+# ## Does the network overfit?
+#
+# The original explains its result by overfitting: accuracy in training went on rising while that in
+# validation stopped. The gap between the two is taken at the best epoch, the one with the lowest loss in
+# validation, whose weights make all predictions here, and at the last. Accuracy in training is measured
+# during the epoch, before the weights are what they become, so that the gap is rather understated.
+
+# %% tags=["nbval-ignore-output"]
+gaps = {
+    "normal": diagnostics.accuracy_gaps(runs[NORMAL]),
+    **{f"L2, λ = {w:g}": diagnostics.accuracy_gaps(runs[l2_phase(w)]) for w in profile.l2_lambdas},
+    "accumulation": diagnostics.accuracy_gaps(runs[ACCUMULATION]),
+}
+rows = [{"phase": name, "runs": len(table), **table.mean()} for name, table in gaps.items()]
+show_table(
+    pd.DataFrame(rows),
+    "Overfitting: accuracy of segments in training and in validation and the gap between them, at the best "
+    "epoch and at the last, mean over the runs of each phase.",
+    formats=dict.fromkeys(gaps["normal"], "{:.1%}"),
 )
+
+# %% tags=["nbval-ignore-output"]
+show_text(findings.on_overfitting(gaps))
 
 # %% [markdown]
 # ## Which genres are taken for which?
 
 # %% tags=["nbval-ignore-output"]
-counts = evaluation.confusion(scores["normal"], genres)
+counts = {name: evaluation.confusion(of_phase, genres) for name, of_phase in scores.items()}
 show_figure(
-    figures.confusion_matrix(counts, "Normal"),
+    figures.confusion_matrix(counts["normal"], "Normal"),
     "Confusion matrix of the normal phase: numbers are tracks, colours their share of the true genre.",
 )
 
@@ -170,30 +208,105 @@ show_table(
 )
 
 # %% tags=["nbval-ignore-output"]
-true, predicted, number = evaluation.most_confused(counts)
+show_figure(
+    result_figures.confusion_matrices({name: counts[name] for name in others}),
+    "Confusion matrices of the other phases, on the rotations that they ran.",
+)
+
+# %% tags=["nbval-ignore-output"]
 best, worst = table.loc[table["F1"].idxmax()], table.loc[table["F1"].idxmin()]
 show_text(
-    f"The best recognised genre is {best['genre']} (F1 {best['F1']:.2f}), the worst {worst['genre']} "
-    f"(F1 {worst['F1']:.2f}). The most frequent confusion is {true} taken for {predicted} ({number} tracks)."
+    f"In the normal phase the best recognised genre is {best['genre']} (F1 {best['F1']:.2f}), the worst "
+    f"{worst['genre']} (F1 {worst['F1']:.2f}). {findings.on_confusions(counts)}"
 )
 
 # %% [markdown]
 # ## Does it matter how segments are put together?
 #
+# A track is heard through all its segments, which overlap by three quarters. How many of them are needed?
+# To find out, only 1, 2, 4 … of them are kept, evenly spread: a track is cut into as many stretches of
+# equal length, and the segment in the middle of each is taken. The network stays as it is; only what is
+# averaged changes.
+#
 # The original takes the mean of the probabilities. The alternatives: a vote of the segments, the largest
 # probability in any segment, and the mean of the logarithms.
+
+# %% tags=["nbval-ignore-output"]
+by_count = diagnostics.scores_by_segments(runs[NORMAL])
+by_rule = {rule: evaluation.pool(runs[NORMAL], rule) for rule in evaluation.RULES}
+show_figure(
+    result_figures.joined_segments(
+        {count: evaluation.accuracy(table) for count, table in by_count.items()},
+        {rule: evaluation.accuracy(table) for rule, table in by_rule.items()},
+    ),
+    "Accuracy of tracks in the normal phase with 95% intervals. Left: by the number of segments whose "
+    "probabilities are averaged, evenly spread over the track. Right: by the rule that joins all segments.",
+)
+
+# %% tags=["nbval-ignore-output"]
+show_text(findings.on_segments(by_count))
 
 # %% tags=["nbval-ignore-output"]
 rows = [
     {
         "rule": rule,
-        "tracks": str(evaluation.accuracy(evaluation.pool(runs[NORMAL], rule), "tracks")),
+        "tracks": str(evaluation.accuracy(table)),
+        "difference to the mean / points": str(evaluation.difference(by_rule["mean"], table)),
     }
-    for rule in evaluation.RULES
+    for rule, table in by_rule.items()
 ]
 show_table(
-    pd.DataFrame(rows), "Accuracy of tracks by the rule that joins their segments, normal phase."
+    pd.DataFrame(rows),
+    "Accuracy of tracks by the rule that joins their segments, normal phase; the difference is paired, "
+    "track by track.",
 )
+
+# %% tags=["nbval-ignore-output"]
+show_text(findings.on_rules(by_rule))
+
+# %% [markdown]
+# ## Can its probabilities be believed?
+#
+# A network that says 80% should be right in 80% of the cases. A reliability diagram puts this to the test
+# [@guo2017]: examples are sorted into ten bins by their confidence, the probability of the predicted
+# genre, and in each bin the share that is correct is set against the mean confidence. The expected
+# calibration error (ECE) is the mean distance of the two; where a bin holds few examples, chance alone
+# lifts it above zero. Whether confidence is too high or too low on the whole, the mean of confidence less
+# accuracy says, with the interval of the bootstrap over tracks.
+#
+# The probabilities of a track are the mean of those of its segments. They cannot be more confident than the
+# segments are on average: where these disagree confidence falls, whether or not the genre is right.
+
+# %% tags=["nbval-ignore-output"]
+examples = {of: calibration.confidences(runs[NORMAL], of) for of in ("segments", "tracks")}
+bins = {of: calibration.reliability(table) for of, table in examples.items()}
+show_figure(
+    result_figures.reliability_diagrams(bins),
+    "Reliability of the probabilities in the normal phase. Above: the share correct against the mean "
+    "confidence in ten bins; below the dotted line the network is over-confident. Below: the number of "
+    "examples in each bin.",
+)
+
+# %% tags=["nbval-ignore-output"]
+rows = [
+    {
+        "of": of,
+        "examples": len(table),
+        "confidence": table["confidence"].mean(),
+        "accuracy": table["correct"].mean(),
+        "confidence less accuracy / points": str(calibration.overconfidence(table)),
+        "ECE": calibration.calibration_error(bins[of]),
+    }
+    for of, table in examples.items()
+]
+show_table(
+    pd.DataFrame(rows),
+    "Calibration of the normal phase on the test partitions.",
+    formats=dict.fromkeys(("confidence", "accuracy", "ECE"), "{:.1%}"),
+)
+
+# %% tags=["nbval-ignore-output"]
+show_text(findings.on_calibration(examples))
 
 # %% [markdown]
 # ## Possible improvements
