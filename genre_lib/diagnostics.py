@@ -1,4 +1,6 @@
-"""What explains a result: how many segments a track needs, and how far training went too far."""
+"""What explains a result: how many segments a track needs, how far training went too far, and
+what the networks say of tracks that they were not trained on.
+"""
 
 import dataclasses
 
@@ -132,3 +134,22 @@ def accuracy_gaps(results):
             row[f"gap, {name}"] = epoch["accuracy"] - epoch["val_accuracy"]
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def out_of_fold(results):
+    """Give each track the probabilities of the networks that were tested on it.
+
+    Parameters
+    ----------
+    results : list of RunResult
+        Of one phase; rotations test different tracks, seeds the same ones.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Shape (n_tracks, n_genres), indexed by track id: the mean over the segments of a track,
+        then over the runs that tested it. Sorted by track id.
+    """
+    tested = [result.predictions("test") for result in results]
+    tables = [evaluation.aggregate(p, segments["track_id"]) for segments, p in tested]
+    return pd.concat(tables).groupby(level=0).mean()

@@ -122,6 +122,12 @@ show_text(
     f"{profile.hop} makes **{len(segments)} segments** from {len(tracks)} tracks: {listing}."
 )
 
+# %% tags=["nbval-ignore-output"]
+fewer = segments.groupby("track_id").size()
+fewer = list(fewer.index[fewer < fewer.max()])
+if 0 < len(fewer) <= 20:
+    show_text("The tracks that give fewer are " + escape_markdown(", ".join(fewer)) + ".")
+
 # %% [markdown]
 # What does it look like? One track of each genre, as the network gets it (the waveform) and as the
 # ear hears it (energy over time and pitch, on the mel scale).
@@ -135,6 +141,16 @@ gallery = {
     for track in examples.itertuples()
 }
 show_figure(genre_gallery(gallery), "One track of each genre: waveform and log-mel spectrogram.")
+
+# %% [markdown]
+# And what does it sound like? (Players are in the HTML report and in a notebook that you run yourself.)
+
+# %% tags=["keep-output", "nbval-ignore-output"]
+from genre_lib.listening import show_players
+
+show_players(
+    {f"{track.genre}: {track.track_id}": gallery[track.genre] for track in examples.itertuples()}
+)
 
 # %% [markdown]
 # Two plain measurements already tell some genres apart, and others not at all: how loud a track is,
@@ -268,8 +284,6 @@ if pair:
     )
 
 # %% tags=["keep-output", "nbval-ignore-output"]
-from genre_lib.listening import show_players
-
 if pair:
     show_players(heard)
 
@@ -342,6 +356,16 @@ elif workspace.is_gtzan:
         "the coherence, 0 where the detector does not even list the pair.",
         formats={"score": "{:.2f}"},
     )
+    works = compare_with_catalogue(corpus, recordings, "same_work_group")
+    further = works.merge(compared[ends], on=ends, how="left", indicator=True)
+    further = further[further.pop("_merge") == "left_only"]
+    if len(further):
+        show_table(
+            further.rename(columns={"track_id": "track", "other_track_id": "other track"}),
+            "Further pairs that the catalogue files under one work: other excerpts or performances of it, "
+            "which need not share a recording.",
+            formats={"score": "{:.2f}"},
+        )
 else:
     show_text("Nothing is published about this corpus, so there is nothing to compare with.")
 

@@ -106,3 +106,15 @@ def test_the_gap_at_the_best_epoch_and_at_the_last():
     assert gaps.loc[0, ["training, best", "validation, best"]].tolist() == [0.7, 0.6]
     np.testing.assert_allclose(gaps["gap, best"], [0.1, 0.1])
     np.testing.assert_allclose(gaps["gap, last"], [0.4, 0.1])
+
+
+def test_out_of_fold_is_the_mean_over_segments_and_then_over_runs():
+    def run(track_ids, rows):
+        segments = pd.DataFrame({"track_id": track_ids, "split": "test", "segment": 0, "label": 0})
+        return RunResult(Path(), {}, pd.DataFrame(), segments, np.array(rows))
+
+    first = run(["b", "b", "a"], [[0.0, 1.0], [0.5, 0.5], [1.0, 0.0]])
+    second = run(["b"], [[0.75, 0.25]])
+    table = diagnostics.out_of_fold([first, second])
+    assert list(table.index) == ["a", "b"]
+    np.testing.assert_allclose(table, [[1.0, 0.0], [0.5, 0.5]])

@@ -6,6 +6,7 @@ asserted where it is measured.
 
 import json
 import resource
+import subprocess
 import sys
 import time
 from itertools import combinations
@@ -302,3 +303,41 @@ def label_row(name, tracks, features, planted):
         "verdicts": len(flagged),
         "of these planted": len(flagged & planted),
     }
+
+
+def test_a_thousand_tracks(four, clean, tmp_path):
+    """All real excerpts, and as many again played backwards: other sounds of the same richness."""
+    folder = tmp_path / "thousand"
+    for number in range(500):
+        track_id, samples = (
+            clean[number] if number < len(clean) else (four["track_id"][number - len(clean)], None)
+        )
+        if samples is None:
+            samples = read_audio(four["path"][number - len(clean)]) / 32_768
+        write(folder / "forwards" / f"{number}.{track_id}.flac", samples)
+        write(folder / "backwards" / f"{number}.{track_id}.flac", samples[::-1])
+    code = (
+        "import sys, time, resource\n"
+        "from genre_lib.corpus import load_corpus\n"
+        "from genre_lib.faults import find_distortions, find_exact_repetitions\n"
+        "from genre_lib.faults import find_same_recordings\n"
+        "corpus = load_corpus(sys.argv[1], jobs=2, progress=False)\n"
+        "print(len(corpus))\n"
+        "for find in (find_exact_repetitions, find_same_recordings, find_distortions):\n"
+        "    options = {} if find is find_exact_repetitions else {'jobs': 2, 'progress': False}\n"
+        "    begin = time.perf_counter()\n"
+        "    find(corpus, **options)\n"
+        "    print(find.__name__, time.perf_counter() - begin)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)\n"
+    )
+    # A process of its own, so that its memory is that of the detectors.
+    done = subprocess.run(
+        [sys.executable, "-c", code, folder], capture_output=True, text=True, check=True
+    )
+    count, *times, memory = done.stdout.split("\n")[:-1]
+    rows = [{"detector": t.split()[0], "seconds": float(t.split()[1])} for t in times]
+    show(f"{count} tracks of 30 s on two cores, {float(memory):.2f} GiB at most", rows)
+    keep("a thousand tracks", [{**row, "peak GiB": float(memory)} for row in rows])
+    assert count == "1000"
+    assert max(row["seconds"] for row in rows) < 300
+    assert float(memory) < 2
