@@ -4,6 +4,7 @@ PYTHON  ?= python3
 PROFILE ?= demo
 DATA    ?=
 OUT     ?= report/build
+JOBS    ?=
 
 BIN := .venv/bin
 ENV := .venv/.complete
@@ -14,7 +15,7 @@ ENV := .venv/.complete
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo "  make report PROFILE=laptop DATA=path/to/genres OUT=path/to/folder"
+	@echo "  make report PROFILE=laptop DATA=path/to/genres OUT=path/to/folder JOBS=4"
 
 env: $(ENV)  ## build .venv from requirements.lock (once)
 
@@ -27,7 +28,8 @@ $(ENV): requirements.lock pyproject.toml
 	@touch $@
 
 report: $(ENV)  ## run the notebooks and bind report.html and report.pdf
-	$(BIN)/python -m genre_lib report --profile "$(PROFILE)" --data "$(DATA)" --out "$(OUT)"
+	$(BIN)/python -m genre_lib report --profile "$(PROFILE)" --data "$(DATA)" --out "$(OUT)" \
+	    $(if $(JOBS),--jobs "$(JOBS)")
 
 data: $(ENV)  ## download GTZAN into the folder DATA
 	@test -n "$(DATA)" || { echo "make data DATA=path/to/folder: where is GTZAN to go?" >&2; exit 2; }

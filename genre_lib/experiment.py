@@ -1,12 +1,9 @@
 """One run: fit, predict, keep."""
 
-import contextlib
 import dataclasses
-import functools
 import gc
+import random
 import time
-import warnings
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -19,105 +16,10 @@ from genre_lib.batches import SegmentBatches
 from genre_lib.partitions import rotations
 from genre_lib.protocols import divide
 from genre_lib.resnet1d import build_resnet1d
-from genre_lib.runs import failure_record, load_run, load_runs, save_run
-from genre_lib.scheduling import attempt, side_by_side, wanted_jobs, wanted_scheduler
+from genre_lib.runs import load_run, save_run
 
 
-class RunError(RuntimeError):
-    """No run succeeded; the message says why."""
-
-
-def fit_runs(runs, store, runs_dir="runs", progress=True, jobs=None):
-    """Make sure that every run is kept, training those that are not.
-
-    A run that fails is warned of, noted beside its place (`genre_lib.runs.failed_runs`) and tried
-    again by the next call; the others go on.
-
-    With one job, all is done in this process. With more, worker processes train side by side and
-    share the cores of the machine. To use the machines of a Dask cluster, set the environment
-    variable ``GENRE_SCHEDULER`` to the address of its scheduler (``tcp://...``); any other backend
-    of joblib is chosen around the call, with ``joblib.parallel_config(backend=...)``. Workers
-    write to `runs_dir` and read the store by themselves, so that both must lie on a file system
-    that they share, under the same path.
-
-    Parameters
-    ----------
-    runs : sequence of Run
-        As from `genre_lib.runs.plan`.
-    store : SegmentStore
-        The audio.
-    runs_dir : str or Path
-        Where runs are kept.
-    progress : bool
-        Show a bar over the runs, and with one job another inside over the epochs.
-    jobs : int, optional
-        Runs side by side on a machine; ``GENRE_JOBS``, or 1, by default. How many there are on a
-        cluster is the cluster's choice.
-
-    Returns
-    -------
-    dict of Run to RunResult
-        In the order of `runs`, without those that failed.
-
-    Raises
-    ------
-    RunError
-        If all runs failed.
-    ValueError
-        If ``GENRE_JOBS`` is no whole number from 1.
-    """
-    runs_dir, reasons = Path(runs_dir).resolve(), {}
-    results = load_runs(runs, runs_dir, store.fingerprint)
-    missing = [run for run in runs if run not in results]
-    bar = tqdm(total=len(runs), initial=len(results), desc="Runs", unit="run", disable=not progress)
-    # Closed, and not left to the garbage collector: an interrupt here must reach the workers.
-    with bar, contextlib.closing(_attempts(missing, store, runs_dir, bar, jobs)) as attempts:
-        for run, reason in attempts:
-            bar.update()
-            results |= load_runs([run], runs_dir, store.fingerprint)
-            if run not in results:
-                reasons[run] = reason or f"not found under {runs_dir}, which workers must share"
-                warnings.warn(f"{_name(run)} failed: {reasons[run]}", stacklevel=2)
-    if reasons and not results:
-        listed = "\n".join(f"  {_name(run)}: {reason}" for run, reason in reasons.items())
-        raise RunError(
-            f"none of {len(runs)} runs succeeded:\n{listed}\nThe tracebacks are in the files "
-            f"*.failed.json under {runs_dir / store.fingerprint}. Mend the cause and call again."
-        )
-    return {run: results[run] for run in runs if run in results}
-
-
-def _attempts(runs, store, runs_dir, bar, jobs):
-    jobs = wanted_jobs() if jobs is None else jobs
-    if not runs:
-        return
-    if jobs > 1 or wanted_scheduler():
-        work = functools.partial(_attempt, store=store, runs_dir=runs_dir)
-        yield from side_by_side(work, runs, jobs)
-        return
-    networks = _Networks()
-    for run in runs:
-        bar.set_postfix_str(_name(run))
-        yield _attempt(run, store, runs_dir, not bar.disable, networks)
-
-
-def _attempt(run, store, runs_dir, progress=False, networks=None):
-    networks = _networks_of_this_process() if networks is None else networks
-    reason = attempt(
-        functools.partial(_fit_run, run, store, runs_dir, progress, networks),
-        failure_record(run.folder(runs_dir, store.fingerprint)),
-    )
-    if reason:
-        # A network that failed halfway, for want of memory, say, must not stay in the way.
-        networks.forget()
-    return run, reason
-
-
-def _name(run):
-    return f"{run.phase.name}, rotation {run.rotation + 1}, seed {run.seed}"
-
-
-def fit_run(run, store, runs_dir="runs", progress=True):
+def fit_run(run, store, runs_dir="runs", progress=True, networks=None):
     """Train, validate and test once, and keep what came of it.
 
     Called again with a run that is kept, it returns that run.
@@ -132,22 +34,20 @@ def fit_run(run, store, runs_dir="runs", progress=True):
         Where runs are kept.
     progress : bool
         Show a bar over the epochs.
+    networks : Networks, optional
+        The same for several runs spares compilation.
 
     Returns
     -------
     RunResult
     """
-    return _fit_run(run, store, runs_dir, progress, _Networks())
-
-
-def _fit_run(run, store, runs_dir, progress, networks):
     folder = run.folder(runs_dir, store.fingerprint)
     kept = load_run(folder)
     if kept is not None:
         return kept
     begin = time.time()
     parts = split_segments(run, store)
-    model = networks.give(run, len(store.genres))
+    model = (networks or Networks()).give(run, len(store.genres))
     history = _fit(model, run, store, parts, progress)
     tested = pd.concat({split: parts[split] for split in ("test", "valid")}, names=["split"])
     tested = tested.reset_index("split")[["split", "track_id", "segment", "label"]]
@@ -159,7 +59,7 @@ def _fit_run(run, store, runs_dir, progress, networks):
     return load_run(folder)
 
 
-class _Networks:
+class Networks:
     """Gives every run an untrained network, compiled once for all runs of a phase.
 
     To trace and compile thirty layers takes as long as several epochs of a small corpus, and the
@@ -170,6 +70,19 @@ class _Networks:
         self._key = self._model = None
 
     def give(self, run, n_classes):
+        """Return the network of a run, as `build_model` makes it.
+
+        Parameters
+        ----------
+        run : Run
+        n_classes : int
+            Number of genres.
+
+        Returns
+        -------
+        keras.Model
+            To be used until the next call, which may give the same.
+        """
         key = (run.profile, run.phase, n_classes)
         keras.utils.set_random_seed(run.seed)
         if key == self._key:
@@ -180,16 +93,11 @@ class _Networks:
         return self._model
 
     def forget(self):
+        """Let go of the network, and of the memory that it takes."""
         # Keras holds on to each network of a process until it is told.
         self._key = self._model = None
         keras.utils.clear_session(free_memory=True)
         gc.collect()
-
-
-@functools.cache
-def _networks_of_this_process():
-    # A worker is called run by run, and keeps its network from call to call.
-    return _Networks()
 
 
 def _copy_state(source, target):
@@ -241,7 +149,8 @@ def build_model(run, n_classes):
     Returns
     -------
     keras.Model
-        With Adam, sparse categorical cross-entropy and accuracy.
+        With Adam, sparse categorical cross-entropy and accuracy, and its first weights, which
+        follow from the run's seed alone.
     """
     profile, phase = run.profile, run.phase
     model = build_resnet1d(
@@ -255,6 +164,7 @@ def build_model(run, n_classes):
         model = GradientAccumulationModel(
             model.inputs, model.outputs, micro_batch_size=profile.micro_batch_size
         )
+    _draw_kernels(model, run.seed)
     model.compile(
         optimizer=keras.optimizers.Adam(profile.learning_rate),
         loss="sparse_categorical_crossentropy",
@@ -262,6 +172,16 @@ def build_model(run, n_classes):
         jit_compile=profile.jit_compile,
     )
     return model
+
+
+def _draw_kernels(model, seed):
+    # What Keras has done, and comes out the same, but not from the random numbers that it shares
+    # with all threads of the process: those of a Dask worker draw some, too.
+    numbers = random.Random(seed)
+    for weights in model.trainable_variables:
+        if weights.name == "kernel":
+            draw = keras.initializers.GlorotUniform(numbers.randint(1, 10**9))
+            weights.assign(draw(weights.shape, weights.dtype))
 
 
 def _batches(run, store, segments, seed=None):

@@ -13,7 +13,8 @@ from tqdm import tqdm
 from genre_lib import provenance
 from genre_lib.binding import bind
 from genre_lib.corpus import fingerprint
-from genre_lib.runs import NORMAL, plan
+from genre_lib.failures import failed_runs
+from genre_lib.runs import NORMAL, load_runs, plan
 from genre_lib.workspace import open_workspace
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -103,8 +104,11 @@ def run_notebooks(notebooks, out, parameters):
     folder = out / "notebooks"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    # Kernels inherit this; TensorFlow's greetings are no news to anyone who waits for a report.
+    # Kernels inherit these: TensorFlow's greetings are no news to anyone who waits for a report,
+    # and a notebook that takes a whole GPU leaves nothing to runs side by side.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     executed = []
     for number, notebook in enumerate(tqdm(notebooks, desc="Notebooks", unit="notebook")):
         tqdm.write(f"[{number + 1}/{len(notebooks)}] {notebook.name}", file=sys.stderr)
@@ -151,10 +155,7 @@ def describe(workspace, took):
         ),
         ("Fingerprint of the corpus", fingerprint(corpus)),
         ("Profile", f"{profile.name} ({profile.digest()})"),
-        (
-            "Runs",
-            f"{len(runs)}, kept under runs/{fingerprint(corpus)}/{profile.name}-{profile.digest()}",
-        ),
+        ("Runs", _describe_runs(workspace, runs)),
         ("Seeds", ", ".join(map(str, profile.seeds)) + f"; partitions {profile.partition_seed}"),
         ("Commit", provenance.commit()),
         ("Machine", ", ".join(provenance.machine().values())),
@@ -162,3 +163,15 @@ def describe(workspace, took):
         ("Duration of this call", took),
     ]
     return described + [(name, version) for name, version in provenance.versions().items()]
+
+
+def _describe_runs(workspace, runs):
+    profile, corpus = workspace.profile, workspace.store.fingerprint
+    kept = load_runs(runs, workspace.runs_dir, corpus)
+    failed = failed_runs([run for run in runs if run not in kept], workspace.runs_dir, corpus)
+    parts = [f"{len(kept)} of {len(runs)}"]
+    parts += [
+        f"failed: {run.phase} rotation {run.rotation}, seed {run.seed}: {run.reason}"
+        for run in failed.itertuples()
+    ]
+    return "; ".join([*parts, f"kept under runs/{corpus}/{profile.name}-{profile.digest()}"])

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from genre_lib.failures import failure_record
 from genre_lib.profiles import Profile
 
 
@@ -169,11 +170,6 @@ class RunResult:
         return self.segments[rows].reset_index(drop=True), self.probabilities[rows]
 
 
-def failure_record(folder):
-    """Return the file that tells of a failure of the run that belongs into this folder."""
-    return folder.with_name(f"{folder.name}.failed.json")
-
-
 _FILES = ("history.csv", "predictions.npz", "model.keras")
 
 
@@ -252,28 +248,6 @@ def load_runs(runs, runs_dir, fingerprint):
     """
     found = {run: load_run(run.folder(runs_dir, fingerprint)) for run in runs}
     return {run: result for run, result in found.items() if result is not None}
-
-
-def failed_runs(planned, runs_dir, fingerprint):
-    """List those of some runs that failed when they were last tried.
-
-    Parameters
-    ----------
-    planned, runs_dir, fingerprint
-        As for `load_runs`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``phase``, ``rotation`` (from 1), ``seed``, ``reason`` (one line).
-    """
-    records = {run: failure_record(run.folder(runs_dir, fingerprint)) for run in planned}
-    rows = [
-        (run.phase.name, run.rotation + 1, run.seed, json.loads(record.read_text())["reason"])
-        for run, record in records.items()
-        if record.is_file()
-    ]
-    return pd.DataFrame(rows, columns=["phase", "rotation", "seed", "reason"])
 
 
 def describe_runs(results):

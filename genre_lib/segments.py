@@ -67,7 +67,20 @@ class SegmentStore:
         self.folder, self.genres = folder, facts["genres"]
         self.fingerprint = facts["fingerprint"]
         self.tracks = pd.read_csv(folder / "tracks.csv", dtype={"track_id": str, "genre": str})
-        self.samples = np.load(folder / "samples.npy", mmap_mode="r", allow_pickle=False)
+        self._map_samples()
+
+    def _map_samples(self):
+        self.samples = np.load(self.folder / "samples.npy", mmap_mode="r", allow_pickle=False)
+
+    def __getstate__(self):
+        # Without the samples, which may be gigabytes: another process maps the file by itself.
+        state = self.__dict__ | {"folder": self.folder.resolve()}
+        del state["samples"]
+        return state
+
+    def __setstate__(self, state):
+        self.__dict__ |= state
+        self._map_samples()
 
     def segments(self, track_ids=None, *, window=110_250, hop=None, max_segments=21):
         """List the segments of some tracks.

@@ -23,7 +23,7 @@ class Workspace:
     ----------
     profile : Profile
     corpus_name : str
-        The name of the folder, or ``"demo corpus"``.
+        ``"demo corpus"``, or ``"corpus "`` and the name of the folder.
     is_demo : bool
         Whether the audio is synthetic.
     corpus : pandas.DataFrame
@@ -89,6 +89,8 @@ class Workspace:
     def runs(self, *only):
         """Return the runs of some phases, training those that are not kept yet.
 
+        A run that fails is warned of and missing from its phase, whose list may come out empty.
+
         Parameters
         ----------
         *only : Phase
@@ -97,12 +99,17 @@ class Workspace:
         Returns
         -------
         dict of Phase to list of RunResult
+
+        Raises
+        ------
+        genre_lib.scheduling.RunError
+            If there is not one run.
         """
         planned = plan(self.profile, *only)
         kept = load_runs(planned, self.runs_dir, self.store.fingerprint)
         if len(kept) < len(planned):
             # Imported here: reading kept runs needs no Keras.
-            from genre_lib.experiment import fit_runs
+            from genre_lib.scheduling import fit_runs
 
             kept = fit_runs(planned, self._store_for(planned), self.runs_dir)
         return {
@@ -151,5 +158,5 @@ def open_workspace(profile="demo", data="", home=".."):
         make_demo_corpus(folder)
     corpus = load_corpus(folder, min_samples=profile.window, progress=False)
     store = build_store(corpus, home / "cache")
-    name = "demo corpus" if is_demo else folder.resolve().name
+    name = "demo corpus" if is_demo else f"corpus {folder.resolve().name}"
     return Workspace(profile, name, is_demo, corpus, store, home / "runs", home / "cache")

@@ -8,9 +8,10 @@ from conftest import write_tone
 
 from genre_lib import evaluation
 from genre_lib.corpus import load_corpus
-from genre_lib.experiment import build_model, fit_run, fit_runs, split_segments
+from genre_lib.experiment import build_model, fit_run, split_segments
 from genre_lib.profiles import PAPER, SMOKE
 from genre_lib.runs import ACCUMULATION, NORMAL, Run, l2_phase, load_run, phases, plan
+from genre_lib.scheduling import fit_runs
 from genre_lib.segments import build_store
 
 TINY = dataclasses.replace(
@@ -138,6 +139,16 @@ def test_every_phase_trains(store, tmp_path):
     losses = [result.history["loss"][0] for result in results.values()]
     assert losses[1] > losses[0]
     assert np.isfinite(losses).all()
+
+
+def test_first_weights_follow_from_the_seed_alone():
+    networks = []
+    for disturbance, seed in ((1, 0), (2, 0), (2, 1)):
+        keras.utils.set_random_seed(disturbance)
+        networks.append(build_model(Run(TINY, NORMAL, 0, seed=seed), 2).get_weights())
+    kernels = [np.concatenate([w.ravel() for w in network if w.ndim > 1]) for network in networks]
+    np.testing.assert_array_equal(kernels[0], kernels[1])
+    assert (kernels[1] != kernels[2]).mean() > 0.99
 
 
 def test_the_phases_are_what_they_say():

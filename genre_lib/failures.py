@@ -1,0 +1,86 @@
+"""Runs that fail: why is noted beside their place, so that the others go on."""
+
+import contextlib
+import datetime
+import json
+import traceback
+
+import pandas as pd
+
+
+def failure_record(folder):
+    """Return where it is noted that a run failed.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run, as from `Run.folder`.
+
+    Returns
+    -------
+    Path
+        ``<folder>.failed.json``; it goes when the run is kept.
+    """
+    return folder.with_name(f"{folder.name}.failed.json")
+
+
+def attempt(work, folder):
+    """Call a function; where it fails, note why.
+
+    Parameters
+    ----------
+    work : callable
+        Takes nothing, and makes a run.
+    folder : Path
+        Of the run.
+
+    Returns
+    -------
+    str or None
+        In one line why it failed; None where it did not.
+    """
+    try:
+        work()
+    except Exception as error:
+        reason = ": ".join([type(error).__name__, *str(error).strip().splitlines()[:1]])
+        note = {
+            "reason": reason,
+            "traceback": traceback.format_exc(),
+            "time": datetime.datetime.now().astimezone().isoformat(" ", "seconds"),
+        }
+        # On a full disk, say, the note fails like the run; the reason is told all the same.
+        with contextlib.suppress(OSError):
+            _write(note, failure_record(folder))
+        return reason
+    return None
+
+
+def _write(note, path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}")
+    beside.write_text(json.dumps(note, indent=2))
+    beside.replace(path)
+
+
+def failed_runs(planned, runs_dir, fingerprint):
+    """List those of some runs that failed when they were last tried.
+
+    Parameters
+    ----------
+    planned : iterable of Run
+    runs_dir : str or Path
+    fingerprint : str
+        Of the corpus.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``phase``, ``rotation`` (from 1), ``seed``, ``reason`` (one line).
+    """
+    records = {run: failure_record(run.folder(runs_dir, fingerprint)) for run in planned}
+    rows = [
+        (run.phase.name, run.rotation + 1, run.seed, json.loads(record.read_text())["reason"])
+        for run, record in records.items()
+        if record.is_file()
+    ]
+    return pd.DataFrame(rows, columns=["phase", "rotation", "seed", "reason"])
