@@ -2,6 +2,7 @@
 
 import dataclasses
 import gc
+import math
 import random
 import time
 
@@ -12,6 +13,7 @@ from tqdm import tqdm
 
 from genre_lib import provenance
 from genre_lib.accumulation import GradientAccumulationModel
+from genre_lib.batch_statistics import ReestimatedStatistics
 from genre_lib.batches import SegmentBatches
 from genre_lib.partitions import rotations
 from genre_lib.protocols import divide
@@ -63,7 +65,7 @@ class Networks:
     """Gives every run an untrained network, compiled once for all runs of a phase.
 
     To trace and compile thirty layers takes as long as several epochs of a small corpus, and the
-    runs of a phase differ in nothing that is compiled.
+    runs of a phase, and some phases, differ in nothing that is compiled.
     """
 
     def __init__(self):
@@ -83,7 +85,10 @@ class Networks:
         keras.Model
             To be used until the next call, which may give the same.
         """
-        key = (run.profile, run.phase, n_classes)
+        compiled = dataclasses.replace(
+            run.phase, name="", protocol="", reestimates=False, patience_in_updates=False
+        )
+        key = (run.profile, compiled, n_classes)
         keras.utils.set_random_seed(run.seed)
         if key == self._key:
             _copy_state(build_model(run, n_classes), self._model)
@@ -158,7 +163,10 @@ def build_model(run, n_classes):
         n_classes,
         width=profile.width,
         l2=phase.l2,
-        bn_momentum=profile.bn_momentum,
+        bn_momentum=phase.bn_momentum or profile.bn_momentum,
+        l2_reading=phase.l2_reading,
+        normalization=phase.normalization,
+        rematerialize=phase.whole_batch,
     )
     if phase.accumulates:
         model = GradientAccumulationModel(
@@ -186,21 +194,30 @@ def _draw_kernels(model, seed):
 
 def _batches(run, store, segments, seed=None):
     profile = run.profile
-    accumulates = run.phase.accumulates and seed is not None
-    size = profile.accumulated_batch_size if accumulates else profile.batch_size
+    large = (run.phase.accumulates or run.phase.whole_batch) and seed is not None
+    size = profile.accumulated_batch_size if large else profile.batch_size
     return SegmentBatches(store, segments, size, window=profile.window, seed=seed)
 
 
 def _fit(model, run, store, parts, progress):
-    epochs = _Epochs(run.profile.epochs, progress)
-    stop = keras.callbacks.EarlyStopping(
-        monitor="val_loss", patience=run.profile.patience, restore_best_weights=True
-    )
+    profile, phase = run.profile, run.phase
+    patience = profile.patience
+    if phase.patience_in_updates:
+        patience = math.ceil(patience * profile.accumulated_batch_size / profile.batch_size)
+    epochs = _Epochs(profile.epochs, progress)
+    callbacks = [
+        keras.callbacks.EarlyStopping(
+            monitor="val_loss", patience=patience, restore_best_weights=True
+        ),
+        epochs,
+    ]
+    if phase.reestimates:
+        callbacks.append(ReestimatedStatistics(_batches(run, store, parts["train"])))
     history = model.fit(
         _batches(run, store, parts["train"], seed=run.seed),
         validation_data=_batches(run, store, parts["valid"]),
-        epochs=run.profile.epochs,
-        callbacks=[stop, epochs],
+        epochs=profile.epochs,
+        callbacks=callbacks,
         shuffle=False,
         verbose=0,
     )

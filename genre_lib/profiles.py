@@ -4,6 +4,8 @@ import dataclasses
 import hashlib
 import json
 
+VARIANTS = ("l2-mean", "whole-batch", "group-norm", "momentum", "statistics", "patience")
+
 
 @dataclasses.dataclass(frozen=True)
 class Profile:
@@ -44,6 +46,9 @@ class Profile:
     protocols : tuple of str
         Those under which the normal phase is run, of `genre_lib.protocols.PROTOCOLS`; one that a
         corpus does not allow is left out. All other phases follow the original.
+    variants : tuple of str
+        Those of the phases' variants that are run, on `other_rotations`; see
+        `genre_lib.runs.variant_phases`.
     seeds : tuple of int
         One run of everything for each; of the first weights and of the order of the segments.
     partition_seed : int
@@ -73,6 +78,7 @@ class Profile:
         "artist_filtered",
         "fault_filtered",
     )
+    variants: tuple[str, ...] = VARIANTS
     seeds: tuple[int, ...] = (0,)
     partition_seed: int = 0
     jit_compile: bool | str = "auto"
@@ -107,7 +113,8 @@ class Profile:
         the runs that are there. So is what equals its default: a choice that is added here with
         the old behaviour as its default keeps them, too.
         """
-        left_out = {"name", "rotations", "other_rotations", "seeds", "l2_lambdas", "protocols"}
+        how_many = {"rotations", "other_rotations", "seeds", "l2_lambdas", "protocols", "variants"}
+        left_out = {"name", *how_many}
         choices = {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
@@ -150,6 +157,7 @@ SMOKE = Profile(
     rotations=2,
     other_rotations=1,
     protocols=("original", "no_repetitions"),
+    variants=("group-norm",),
     jit_compile=False,
 )
 """As little as shows that everything runs; its numbers mean nothing."""

@@ -14,7 +14,8 @@ from genre_lib import provenance
 from genre_lib.binding import bind
 from genre_lib.corpus import fingerprint
 from genre_lib.failures import failed_runs
-from genre_lib.runs import NORMAL, load_runs, plan
+from genre_lib.phases import NORMAL
+from genre_lib.runs import load_runs, plan
 from genre_lib.workspace import open_workspace
 
 ROOT = Path(__file__).resolve().parent.parent

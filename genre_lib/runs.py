@@ -11,45 +11,8 @@ import numpy as np
 import pandas as pd
 
 from genre_lib.failures import failure_record
+from genre_lib.phases import NORMAL, Phase, phases
 from genre_lib.profiles import Profile
-
-
-@dataclasses.dataclass(frozen=True)
-class Phase:
-    """One way to train and test.
-
-    Parameters
-    ----------
-    name : str
-        ``"normal"``, ``"l2-0.001"``, ``"accumulation"``.
-    l2 : float
-        Weight of the L2 penalty on the kernels of the residual blocks.
-    accumulates : bool
-        Train on accumulated gradients.
-    protocol : str
-        Which tracks take part, and what keeps them apart: one of `genre_lib.protocols.PROTOCOLS`.
-    """
-
-    name: str
-    l2: float = 0.0
-    accumulates: bool = False
-    protocol: str = "original"
-
-
-NORMAL = Phase("normal")
-ACCUMULATION = Phase("accumulation", accumulates=True)
-
-
-def l2_phase(weight):
-    """Return the L2 phase with a penalty of this weight (lambda)."""
-    return Phase(f"l2-{weight:g}", l2=weight)
-
-
-def protocol_phase(protocol):
-    """Return the normal phase under a protocol; that of the original is `NORMAL` itself."""
-    if protocol == "original":
-        return NORMAL
-    return Phase(f"normal-{protocol.replace('_', '-')}", protocol=protocol)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,11 +53,6 @@ class Run:
         profile = f"{self.profile.name}-{self.profile.digest()}"
         name = f"rotation-{self.rotation}-seed-{self.seed}"
         return Path(runs_dir) / fingerprint / profile / self.phase.name / name
-
-
-def phases(profile):
-    """List the phases of the original: normal, L2 with each weight, accumulation."""
-    return [NORMAL, *(l2_phase(weight) for weight in profile.l2_lambdas), ACCUMULATION]
 
 
 def plan(profile, *only):

@@ -31,8 +31,8 @@ def fit_runs(runs, store, runs_dir="runs", progress=True, jobs=None):
     variable ``GENRE_SCHEDULER`` to the address of its scheduler (``tcp://...``); any other backend
     of joblib is chosen around the call, with ``joblib.parallel_config(backend=...)``. Workers
     write to `runs_dir` and read the store by themselves, so both must lie on a file system that
-    they share, under the same path. TensorFlow's sums depend on the number of threads in their last
-    digits, and so do the runs.
+    they share, under the same path. How many threads a run has changes the order of its sums: its
+    numbers agree with those of one job like those of another machine, and not to the last digit.
 
     Parameters
     ----------

@@ -9,9 +9,10 @@ import pandas as pd
 
 from genre_lib.corpus import load_corpus, usable
 from genre_lib.demo_corpus import make_demo_corpus
+from genre_lib.phases import phases, protocol_phase
 from genre_lib.profiles import Profile, get_profile
 from genre_lib.protocols import annotate, divide, find_faults, is_gtzan
-from genre_lib.runs import load_runs, phases, plan, protocol_phase
+from genre_lib.runs import load_runs, plan
 from genre_lib.segments import SegmentStore, build_store
 
 

@@ -49,7 +49,7 @@ import pandas as pd
 from genre_lib import evaluation, figures, open_workspace
 from genre_lib.display import show_figure, show_table, show_text
 from genre_lib.partitions import rotations
-from genre_lib.runs import NORMAL
+from genre_lib.phases import NORMAL
 
 workspace = open_workspace(profile, data, home)
 profile = workspace.profile

@@ -47,7 +47,7 @@ import pandas as pd
 
 from genre_lib import evaluation, figures, open_workspace
 from genre_lib.display import show_figure, show_table, show_text
-from genre_lib.runs import NORMAL, l2_phase
+from genre_lib.phases import NORMAL, l2_phase
 
 workspace = open_workspace(profile, data, home)
 profile = workspace.profile

@@ -47,7 +47,8 @@ import pandas as pd
 
 from genre_lib import GradientAccumulationModel, evaluation, figures, open_workspace
 from genre_lib.display import show_figure, show_table, show_text
-from genre_lib.runs import ACCUMULATION, NORMAL, describe_runs
+from genre_lib.phases import ACCUMULATION, NORMAL
+from genre_lib.runs import describe_runs
 
 workspace = open_workspace(profile, data, home)
 profile = workspace.profile

@@ -55,7 +55,7 @@ from genre_lib import (
     result_figures,
 )
 from genre_lib.display import escape_markdown, show_figure, show_table, show_text
-from genre_lib.runs import ACCUMULATION, NORMAL, l2_phase
+from genre_lib.phases import ACCUMULATION, NORMAL, l2_phase
 
 workspace = open_workspace(profile, data, home)
 profile, genres = workspace.profile, workspace.genres

@@ -9,8 +9,9 @@ from conftest import write_tone
 from genre_lib import evaluation
 from genre_lib.corpus import load_corpus
 from genre_lib.experiment import build_model, fit_run, split_segments
+from genre_lib.phases import ACCUMULATION, NORMAL, l2_phase, phases, variant_phases
 from genre_lib.profiles import PAPER, SMOKE
-from genre_lib.runs import ACCUMULATION, NORMAL, Run, l2_phase, load_run, phases, plan
+from genre_lib.runs import Run, load_run, plan
 from genre_lib.scheduling import fit_runs
 from genre_lib.segments import build_store
 
@@ -127,28 +128,26 @@ def test_a_damaged_run_is_made_again(result, store, tmp_path):
     assert load_run(folder) is not None
 
 
-def test_every_phase_trains(store, tmp_path):
-    short = dataclasses.replace(TINY, epochs=1)
-    runs = [Run(short, phase, 0) for phase in (NORMAL, l2_phase(0.01), ACCUMULATION)]
+def test_every_way_to_train_trains(store, tmp_path):
+    short = dataclasses.replace(
+        TINY, epochs=1, variants=("whole-batch", "group-norm", "statistics")
+    )
+    variants = [phase for found in variant_phases(short).values() for phase in found]
+    ways = [l2_phase(0.01), ACCUMULATION, *variants]
+    results = fit_runs([Run(short, way, 0) for way in ways], store, tmp_path, progress=False)
+    assert [result.facts["phase"]["name"] for result in results.values()] == [w.name for w in ways]
+    assert all(np.isfinite(result.history["loss"]).all() for result in results.values())
+
+
+def test_patience_can_be_counted_in_updates(store, tmp_path):
+    # Without a step and without statistics nothing ever changes, so patience alone ends it.
+    still = dataclasses.replace(TINY, epochs=20, patience=2, learning_rate=0.0)
+    group = dataclasses.replace(ACCUMULATION, name="group", normalization="group")
+    patient = dataclasses.replace(group, name="patient", patience_in_updates=True)
+    runs = [Run(still, phase, 0) for phase in (group, patient)]
     results = fit_runs(runs, store, tmp_path, progress=False)
-    assert [result.facts["phase"]["name"] for result in results.values()] == [
-        "normal",
-        "l2-0.01",
-        "accumulation",
-    ]
-    losses = [result.history["loss"][0] for result in results.values()]
-    assert losses[1] > losses[0]
-    assert np.isfinite(losses).all()
-
-
-def test_first_weights_follow_from_the_seed_alone():
-    networks = []
-    for disturbance, seed in ((1, 0), (2, 0), (2, 1)):
-        keras.utils.set_random_seed(disturbance)
-        networks.append(build_model(Run(TINY, NORMAL, 0, seed=seed), 2).get_weights())
-    kernels = [np.concatenate([w.ravel() for w in network if w.ndim > 1]) for network in networks]
-    np.testing.assert_array_equal(kernels[0], kernels[1])
-    assert (kernels[1] != kernels[2]).mean() > 0.99
+    # The batches are twice as large as those of the normal phase: twice as many epochs.
+    assert [len(result.history) for result in results.values()] == [1 + 2, 1 + 4]
 
 
 def test_the_phases_are_what_they_say():

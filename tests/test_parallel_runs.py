@@ -11,9 +11,10 @@ from distributed import LocalCluster
 from genre_lib import experiment
 from genre_lib.corpus import load_corpus
 from genre_lib.failures import failed_runs
+from genre_lib.phases import NORMAL
 from genre_lib.profiles import SMOKE
 from genre_lib.report import describe
-from genre_lib.runs import NORMAL, Run, load_runs
+from genre_lib.runs import Run, load_runs
 from genre_lib.scheduling import RunError, fit_runs, side_by_side
 from genre_lib.segments import build_store
 from genre_lib.workspace import Workspace

@@ -12,8 +12,8 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from genre_lib import evaluation
 from genre_lib.__main__ import main
+from genre_lib.phases import ACCUMULATION, NORMAL
 from genre_lib.report import ReportError, make_report, run_notebooks
-from genre_lib.runs import ACCUMULATION, NORMAL
 from genre_lib.workspace import open_workspace
 
 ROOT = Path(__file__).parents[1]

@@ -4,8 +4,8 @@ import pytest
 
 from genre_lib.corpus import CorpusError
 from genre_lib.demo_corpus import read_truth
+from genre_lib.phases import NORMAL, protocol_phase
 from genre_lib.profiles import SMOKE
-from genre_lib.runs import NORMAL, protocol_phase
 from genre_lib.workspace import open_workspace
 
 TINY = dataclasses.replace(
