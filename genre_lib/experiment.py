@@ -157,7 +157,28 @@ def build_model(run, n_classes):
         With Adam, sparse categorical cross-entropy and accuracy, and its first weights, which
         follow from the run's seed alone.
     """
-    profile, phase = run.profile, run.phase
+    model = compile_model(run.profile, run.phase, n_classes, run.phase.whole_batch)
+    _draw_kernels(model, run.seed)
+    return model
+
+
+def compile_model(profile, phase, n_classes, rematerialize=False):
+    """Build and compile the network of a phase; its weights are for someone else to draw.
+
+    Parameters
+    ----------
+    profile : Profile
+    phase : Phase
+    n_classes : int
+        Number of genres.
+    rematerialize : bool
+        As for `genre_lib.resnet1d.build_resnet1d`.
+
+    Returns
+    -------
+    keras.Model
+        As from `build_model`.
+    """
     model = build_resnet1d(
         profile.window,
         n_classes,
@@ -166,13 +187,12 @@ def build_model(run, n_classes):
         bn_momentum=phase.bn_momentum or profile.bn_momentum,
         l2_reading=phase.l2_reading,
         normalization=phase.normalization,
-        rematerialize=phase.whole_batch,
+        rematerialize=rematerialize,
     )
     if phase.accumulates:
         model = GradientAccumulationModel(
             model.inputs, model.outputs, micro_batch_size=profile.micro_batch_size
         )
-    _draw_kernels(model, run.seed)
     model.compile(
         optimizer=keras.optimizers.Adam(profile.learning_rate),
         loss="sparse_categorical_crossentropy",

@@ -1,0 +1,90 @@
+"""How much memory and time one update takes: in micro-batches, whole, and rematerialised."""
+
+import threading
+import time
+
+import numpy as np
+import pandas as pd
+import psutil
+from joblib import Memory
+from joblib.externals.loky import ProcessPoolExecutor
+from tqdm import tqdm
+
+from genre_lib.phases import ACCUMULATION, Phase
+from genre_lib.provenance import versions
+
+_WARM_UP = (2, 3)  # segments; from the second size on, TensorFlow's graph takes any
+
+
+def measure_updates(profile, cache=None, progress=True):
+    """Measure one update of the accumulation phase's batch, made in three ways.
+
+    Each is measured in a process of its own, so that none pays for what another left behind.
+
+    Parameters
+    ----------
+    profile : Profile
+        Of the network and the batch.
+    cache : str or Path, optional
+        Folder in which the table is kept for the same profile and versions.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``update`` (``"8 x 10"``), ``memory`` (peak of the process during the update above what it
+        had before, in MiB; of the host, also where a GPU computes), ``seconds`` (of the update
+        after it).
+    """
+    make = Memory(cache, verbose=0).cache(_table, ignore=["progress"]) if cache else _table
+    return make(profile, versions(), progress)
+
+
+def _table(profile, versions, progress):
+    size, micro_size = profile.accumulated_batch_size, profile.micro_batch_size
+    whole = Phase("whole", whole_batch=True)
+    updates = {
+        f"{size / micro_size:g} x {micro_size}": (ACCUMULATION, False),
+        f"1 x {size}": (whole, False),
+        f"1 x {size}, rematerialised": (whole, True),
+    }
+    rows = []
+    for name, (phase, rematerialize) in tqdm(
+        updates.items(), desc="Updates", unit="update", disable=not progress
+    ):
+        # Loky starts afresh: a forked child would inherit the memory, and a spawned one the script.
+        with ProcessPoolExecutor(1) as pool:
+            memory, seconds = pool.submit(_measure, profile, phase, rematerialize).result()
+        rows.append({"update": name, "memory": memory / 2**20, "seconds": seconds})
+    return pd.DataFrame(rows)
+
+
+def _measure(profile, phase, rematerialize):
+    # Imported here, in the child.
+    from genre_lib.experiment import compile_model
+
+    n_classes, size = 10, profile.accumulated_batch_size
+    model = compile_model(profile, phase, n_classes, rematerialize)
+    rng = np.random.default_rng(0)
+    x = rng.integers(-(2**15), 2**15, (size, profile.window, 1), np.int16)
+    y = rng.integers(n_classes, size=size)
+    for count in _WARM_UP:
+        model.train_on_batch(x[:count], y[:count])
+    process = psutil.Process()
+    before = process.memory_info().rss
+    peak, done = before, threading.Event()
+
+    def watch():
+        nonlocal peak
+        while not done.wait(0.001):
+            peak = max(peak, process.memory_info().rss)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    model.train_on_batch(x, y)
+    done.set()
+    watcher.join()
+    begin = time.perf_counter()
+    model.train_on_batch(x, y)
+    return peak - before, time.perf_counter() - begin
