@@ -47,8 +47,9 @@ class Profile:
         Those under which the normal phase is run, of `genre_lib.protocols.PROTOCOLS`; one that a
         corpus does not allow is left out. All other phases follow the original.
     variants : tuple of str
-        Those of the phases' variants that are run, on `other_rotations`; see
-        `genre_lib.runs.variant_phases`.
+        Those of the phases' variants that are run; see `genre_lib.phases.variant_phases`.
+    variant_rotations : int
+        Rotations that each variant runs, from the first.
     seeds : tuple of int
         One run of everything for each; of the first weights and of the order of the segments.
     partition_seed : int
@@ -79,6 +80,7 @@ class Profile:
         "fault_filtered",
     )
     variants: tuple[str, ...] = VARIANTS
+    variant_rotations: int = 1
     seeds: tuple[int, ...] = (0,)
     partition_seed: int = 0
     jit_compile: bool | str = "auto"
@@ -89,11 +91,12 @@ class Profile:
                 f"n_partitions={self.n_partitions}: training, validation and test need one each; "
                 "use 3 or more."
             )
-        most = max(self.rotations, self.other_rotations)
-        if not 1 <= most <= self.n_partitions:
+        counts = (self.rotations, self.other_rotations, self.variant_rotations)
+        if not all(1 <= count <= self.n_partitions for count in counts):
             raise ValueError(
-                f"rotations={self.rotations}, other_rotations={self.other_rotations}: expected 1 "
-                f"to n_partitions={self.n_partitions}."
+                f"rotations={self.rotations}, other_rotations={self.other_rotations}, "
+                f"variant_rotations={self.variant_rotations}: expected 1 to n_partitions="
+                f"{self.n_partitions}."
             )
         if self.micro_batch_size > self.accumulated_batch_size:
             raise ValueError(
@@ -113,8 +116,8 @@ class Profile:
         the runs that are there. So is what equals its default: a choice that is added here with
         the old behaviour as its default keeps them, too.
         """
-        how_many = {"rotations", "other_rotations", "seeds", "l2_lambdas", "protocols", "variants"}
-        left_out = {"name", *how_many}
+        which = {"seeds", "l2_lambdas", "protocols", "variants"}
+        left_out = {"name", "rotations", "other_rotations", "variant_rotations", *which}
         choices = {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
@@ -124,12 +127,12 @@ class Profile:
 
 
 PAPER = Profile("paper")
-"""The original: full width, 30 runs. For a GPU."""
+"""The original: full width, its 30 runs, and those that explain them. For a GPU."""
 
 LAPTOP = Profile(
     "laptop", width=0.125, bn_momentum=0.9, other_rotations=1, epochs=40, jit_compile=False
 )
-"""Real audio on two cores: full depth and window, an eighth of the filters, 10 runs."""
+"""Real audio on two cores: full depth and window, an eighth of the filters."""
 
 DEMO = Profile(
     "demo",

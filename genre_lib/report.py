@@ -14,7 +14,7 @@ from genre_lib import provenance
 from genre_lib.binding import bind
 from genre_lib.corpus import fingerprint
 from genre_lib.failures import failed_runs
-from genre_lib.phases import NORMAL
+from genre_lib.phases import NORMAL, variant_phases
 from genre_lib.runs import load_runs, plan
 from genre_lib.workspace import open_workspace
 
@@ -148,6 +148,7 @@ def describe(workspace, took):
     """
     profile, corpus = workspace.profile, workspace.corpus
     further = [phase for phase in workspace.protocol_phases() if phase != NORMAL]
+    further += [phase for found in variant_phases(profile).values() for phase in found]
     runs = plan(profile) + (plan(profile, *further) if further else [])
     described = [
         (

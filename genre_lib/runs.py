@@ -80,7 +80,10 @@ def plan(profile, *only):
 def _count_rotations(profile, phase):
     if phase.protocol == "fault_filtered":
         return 1  # a published split is what it is
-    return profile.rotations if phase == NORMAL else profile.other_rotations
+    if phase == NORMAL:
+        return profile.rotations
+    is_variant = phase.protocol == "original" and phase not in phases(profile)
+    return profile.variant_rotations if is_variant else profile.other_rotations
 
 
 @dataclasses.dataclass(frozen=True)

@@ -41,6 +41,9 @@ def test_all_phases_have_names_of_their_own():
     assert len({phase.name for phase in everything}) == len(everything)
 
 
-def test_the_published_split_has_one_rotation():
+def test_each_kind_of_phase_has_its_rotations():
     assert len(plan(PAPER, protocol_phase("fault_filtered"))) == 1
     assert len(plan(PAPER, protocol_phase("artist_filtered"), ACCUMULATION)) == 12
+    patience = variant_phases(PAPER)["patience"][0]
+    assert len(plan(PAPER, patience)) == 1
+    assert len(plan(dataclasses.replace(PAPER, variant_rotations=6), patience)) == 6
