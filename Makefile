@@ -35,8 +35,9 @@ data: $(ENV)  ## download GTZAN into the folder DATA
 	@test -n "$(DATA)" || { echo "make data DATA=path/to/folder: where is GTZAN to go?" >&2; exit 2; }
 	$(BIN)/python -m genre_lib data fetch "$(DATA)"
 
-test: lint  ## lint, unit tests, every notebook
-	$(BIN)/python -m pytest tests --ignore=tests/benchmarks
+test: lint  ## lint, unit tests on TensorFlow and in part on JAX, every notebook
+	$(BIN)/python -m pytest tests --ignore=tests/benchmarks -n 2 --dist loadfile
+	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/test_accumulation.py tests/test_batch_statistics.py -k "not memory"
 	GENRE_PROFILE=smoke $(BIN)/python -m pytest --nbval --nbval-cell-timeout=600 -p no:cacheprovider notebooks
 
 lint: $(ENV)  ## ruff
