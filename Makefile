@@ -4,7 +4,7 @@ PYTHON  ?= python3
 PROFILE ?= demo
 DATA    ?=
 OUT     ?= report/build
-JOBS    ?=
+JOBS    ?= 2
 
 BIN := .venv/bin
 ENV := .venv/.complete
