@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from genre_lib.audio import SAMPLE_RATE
 from genre_lib.corpus_figures import draw_log_mel, draw_wave
@@ -28,7 +29,7 @@ def repetition_map(tracks, pairs):
     x = dict(zip(tracks["track_id"], tracks.groupby("genre").cumcount(), strict=True))
     y = dict(zip(tracks["track_id"], tracks["genre"].map(genres.index), strict=True))
     figure, axis = plt.subplots(figsize=(WIDTH, 0.9 + 0.42 * len(genres)))
-    axis.scatter(list(x.values()), list(y.values()), s=5, color="0.75", zorder=1)
+    axis.scatter(list(x.values()), list(y.values()), s=7, color="0.65", zorder=1)
     widest = max(x.values()) or 1
     kinds = dict(zip(dict.fromkeys(pairs["kind"]), sns.color_palette(), strict=False))
     for pair in pairs.itertuples():
@@ -44,6 +45,7 @@ def repetition_map(tracks, pairs):
     axis.set_yticks(range(len(genres)), genres)
     axis.set_ylim(len(genres) - 0.5, -1)
     axis.set(title="Tracks that repeat others", xlabel="track of the genre, in order")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.grid(False)
     handles = [Line2D([], [], color=color, marker="o", label=kind) for kind, color in kinds.items()]
     if handles:

@@ -334,8 +334,8 @@ for phase, results in protocol_runs.items():
             "tracks": str(evaluation.accuracy(tested, "tracks")),
             "rotations": tested["rotation"].nunique(),
             "test tracks": leaks["test"],
-            "repeated in training": leaks["repeated"],
-            "artist in training": leaks["same_artist"],
+            "repeated": leaks["repeated"],
+            "same artist": leaks["same_artist"],
         }
     )
 show_table(
