@@ -79,11 +79,13 @@ def variant_phases(profile):
     dict of str to list of Phase
         By the names in `Profile.variants`.
     """
-    weight = max(profile.l2_lambdas)
+    strongest = sorted(profile.l2_lambdas)[-1:]  # none, where the profile has no L2 phase
     momentum = 0.9 if profile.bn_momentum == _KERAS_MOMENTUM else _KERAS_MOMENTUM
     both = (NORMAL, ACCUMULATION)
     known = {
-        "l2-mean": [Phase(f"l2-mean-{weight:g}", l2=weight, l2_reading="mean")],
+        "l2-mean": [
+            Phase(f"l2-mean-{weight:g}", l2=weight, l2_reading="mean") for weight in strongest
+        ],
         "whole-batch": [Phase(f"batch-{profile.accumulated_batch_size}", whole_batch=True)],
         "group-norm": [_vary(ACCUMULATION, "group-norm", normalization="group")],
         "momentum": [_vary(p, f"momentum-{momentum:g}", bn_momentum=momentum) for p in both],

@@ -33,6 +33,7 @@ def test_a_profile_chooses_its_variants():
     few = dataclasses.replace(PAPER, variants=("patience",))
     assert list(variant_phases(few)) == ["patience"]
     assert set(variant_phases(PAPER)) == set(VARIANTS)
+    assert variant_phases(dataclasses.replace(PAPER, l2_lambdas=()))["l2-mean"] == []
 
 
 def test_all_phases_have_names_of_their_own():
