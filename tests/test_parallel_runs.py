@@ -20,7 +20,13 @@ from genre_lib.segments import build_store
 from genre_lib.workspace import Workspace
 
 TINY = dataclasses.replace(
-    SMOKE, name="tiny", n_partitions=3, rotations=3, protocols=("original",), l2_lambdas=()
+    SMOKE,
+    name="tiny",
+    n_partitions=3,
+    rotations=3,
+    protocols=("original",),
+    l2_lambdas=(),
+    variants=(),
 )
 RUNS = [Run(TINY, NORMAL, rotation) for rotation in range(2)]
 IMPOSSIBLE = Run(TINY, NORMAL, rotation=99)
