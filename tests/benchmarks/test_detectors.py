@@ -9,7 +9,7 @@ import resource
 import subprocess
 import sys
 import time
-from itertools import combinations
+from itertools import chain, combinations
 from pathlib import Path
 
 import joblib
@@ -308,12 +308,8 @@ def label_row(name, tracks, features, planted):
 def test_a_thousand_tracks(four, clean, tmp_path):
     """All real excerpts, and as many again played backwards: other sounds of the same richness."""
     folder = tmp_path / "thousand"
-    for number in range(500):
-        track_id, samples = (
-            clean[number] if number < len(clean) else (four["track_id"][number - len(clean)], None)
-        )
-        if samples is None:
-            samples = read_audio(four["path"][number - len(clean)]) / 32_768
+    further = ((t.track_id, read_audio(t.path) / 32_768) for t in four.itertuples())
+    for number, (track_id, samples) in enumerate(chain(clean, further)):
         write(folder / "forwards" / f"{number}.{track_id}.flac", samples)
         write(folder / "backwards" / f"{number}.{track_id}.flac", samples[::-1])
     code = (
