@@ -129,10 +129,8 @@ class Profile:
 PAPER = Profile("paper")
 """The original: full width, its 30 runs, and those that explain them. For a GPU."""
 
-LAPTOP = Profile(
-    "laptop", width=0.125, bn_momentum=0.9, other_rotations=1, epochs=40, jit_compile=False
-)
-"""Real audio on two cores: full depth and window, an eighth of the filters."""
+LAPTOP = Profile("laptop", width=0.0625, bn_momentum=0.9, other_rotations=1, epochs=40)
+"""Real audio on two cores: full depth and window, a sixteenth of the filters."""
 
 DEMO = Profile(
     "demo",
