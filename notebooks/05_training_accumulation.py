@@ -69,28 +69,60 @@ profile = workspace.profile
 
 
 # %%
-def train(accumulate):
+def train(way, make_optimizer, n_examples):
     keras.utils.set_random_seed(0)
     inputs = keras.Input((8,))
-    outputs = keras.layers.Dense(3, activation="softmax")(
-        keras.layers.Dense(16, activation="tanh")(inputs)
-    )
-    if accumulate:
-        model = GradientAccumulationModel(inputs, outputs, micro_batch_size=10)
-    else:
-        model = keras.Model(inputs, outputs)
-    model.compile("adam", "sparse_categorical_crossentropy")
+    hidden = keras.layers.Dense(16, activation="tanh")(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(hidden))
+    optimizer, batch_size = make_optimizer(), 80
+    if way in ("mean", "sum"):
+        model = GradientAccumulationModel(
+            model.inputs, model.outputs, micro_batch_size=10, reduction=way
+        )
+    elif way == "Keras":
+        optimizer, batch_size = make_optimizer(gradient_accumulation_steps=8), 10
+    model.compile(optimizer, "sparse_categorical_crossentropy")
+    first = model.get_weights()
     rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(400, 8)).astype("float32"), rng.integers(3, size=400)
-    model.fit(x, y, batch_size=80, epochs=4, shuffle=False, verbose=0)
-    return np.concatenate([weights.ravel() for weights in model.get_weights()])
+    x, y = rng.normal(size=(n_examples, 8)).astype("float32"), rng.integers(3, size=n_examples)
+    model.fit(x, y, batch_size=batch_size, epochs=4, shuffle=False, verbose=0)
+    return np.concatenate(
+        [(w - v).ravel() for w, v in zip(model.get_weights(), first, strict=True)]
+    )
 
 
 # %% tags=["nbval-ignore-output"]
-whole, accumulated = train(accumulate=False), train(accumulate=True)
+rows = []
+for name, make_optimizer in {"SGD": keras.optimizers.SGD, "Adam": keras.optimizers.Adam}.items():
+    for n_examples in (400, 427):
+        whole = train("whole", make_optimizer, n_examples)
+        moved = {w: train(w, make_optimizer, n_examples) for w in ("mean", "sum", "Keras")}
+        distances = {w: np.linalg.norm(m - whole) / np.linalg.norm(whole) for w, m in moved.items()}
+        rows.append({"optimizer": name, "examples in an epoch": n_examples, **distances})
+toy = pd.DataFrame(rows)
+show_table(
+    toy.rename(columns={"mean": "mean (ours)", "sum": "sum", "Keras": "Keras' own steps"}),
+    "Four epochs of a small network in micro-batches of 10, eight to an update: how far its weights end from "
+    "those of whole batches of 80, as a multiple of the way that these went.",
+    formats=dict.fromkeys(("mean (ours)", "sum", "Keras' own steps"), "{:.1e}"),
+)
+
+# %% [markdown]
+# The last 27 of 427 examples make an update of their own, in micro-batches of 10, 10 and 7. Keras' own
+# `gradient_accumulation_steps` counts micro-batches on into the next epoch instead, and gives a small one the
+# weight of a full one: it is exact only where every update is made of eight full ones.
+#
+# The formula above *adds up* the gradients of the micro-batches, each of which is a mean already: eight times
+# the gradient of the batch. For plain gradient descent that is an eight times larger learning rate. Adam divides
+# the gradient by its own size, and hardly notices, as long as every update has as many micro-batches as the one
+# before (with 427 examples the last has three, and counts for less):
+
+# %% tags=["nbval-ignore-output"]
+even = toy[toy["examples in an epoch"] == 400].set_index("optimizer")["sum"]
 show_text(
-    f"After 20 updates with Adam, {len(whole)} weights of a small network differ by at most "
-    f"{np.abs(whole - accumulated).max():.1e} between batches of 80 and 8 accumulated micro-batches of 10."
+    f"Here the sum ends {even['SGD']:.1f} times the way of the whole batches from them with SGD, and "
+    f"{even['Adam']:.1g} times with Adam, with which the original trained: sum or mean "
+    f"{'does not explain' if even['Adam'] < 0.05 else 'may explain'} its third training."
 )
 
 # %% [markdown]
