@@ -1,5 +1,7 @@
 """What the results of a run say, as sentences: each is computed, none is written in advance."""
 
+import pandas as pd
+
 from genre_lib import evaluation
 from genre_lib.calibration import calibration_error, overconfidence, reliability
 from genre_lib.diagnostics import fewest_segments
@@ -75,6 +77,42 @@ def on_overfitting(gaps):
         f"validation. A mean gap of more than {100 * WIDE:.0f} points is found in {len(wide)} of "
         f"the {len(gaps)} phases" + (f" ({'; '.join(wide)})." if 0 < len(wide) < len(gaps) else ".")
     )
+
+
+def on_statements(gaps, tests, gains):
+    """Hold what the original says of its results against this run.
+
+    Parameters
+    ----------
+    gaps : dict of str to pandas.DataFrame
+        As for `on_overfitting`.
+    tests : dict of str to McNemar
+        As for `on_phases`.
+    gains : dict of str to Difference
+        As for `on_phases`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a statement: ``statement``, ``here`` (the number that it hangs on, with its
+        interval where it has one) and ``verdict``. Whether a phase differs from normal, McNemar's
+        exact test decides at the 5% level.
+    """
+    gap = gaps["normal"]["gap, last"].mean()
+    rows = [
+        (
+            "The plainly trained network overfits.",
+            f"gap at the end {points(gap)} points",
+            "supported" if gap > WIDE else "not supported",
+        )
+    ]
+    for name, gain in gains.items():
+        verdict = "open: no difference can be told"
+        if tests[name].p_value < 0.05:
+            verdict = "refuted: it helps" if gain.value > 0 else "supported: it does harm"
+        difference = f"{gain} points, p = {tests[name].p_value:.2g}"
+        rows.append((f"{name[0].upper()}{name[1:]} does not help.", difference, verdict))
+    return pd.DataFrame(rows, columns=["statement", "here", "verdict"])
 
 
 def on_confusions(counts):

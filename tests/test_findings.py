@@ -56,6 +56,29 @@ def test_overfitting_that_is_not_there():
     assert text.endswith("found in 0 of the 1 phases.")
 
 
+@pytest.mark.parametrize(
+    ("only_normal", "only_other", "p", "gain", "verdict"),
+    [
+        (20, 4, 0.002, -0.16, "supported: it does harm"),
+        (4, 20, 0.002, 0.16, "refuted: it helps"),
+        (5, 4, 1.0, -0.01, "open: no difference can be told"),
+    ],
+)
+def test_a_statement_is_held_against_the_exact_test(only_normal, only_other, p, gain, verdict):
+    tests = {"accumulation": evaluation.McNemar(only_normal, only_other, p)}
+    gains = {"accumulation": Difference(gain, gain - 0.1, gain + 0.1)}
+    table = findings.on_statements({"normal": gaps_of([0.2], [0.3])}, tests, gains)
+    assert list(table["verdict"]) == ["supported", verdict]
+    assert table["statement"][1] == "Accumulation does not help."
+    assert table["here"][0] == "gap at the end +30.0 points"
+    assert table["here"][1] == f"{gains['accumulation']} points, p = {p:.2g}"
+
+
+def test_a_network_without_a_gap_does_not_overfit():
+    table = findings.on_statements({"normal": gaps_of([0.0], [0.05])}, {}, {})
+    assert list(table["verdict"]) == ["not supported"]
+
+
 def test_confusions_of_each_phase():
     genres = ["blues", "rock"]
     some = pd.DataFrame([[3, 1], [0, 4]], genres, genres)
