@@ -183,8 +183,9 @@ def _read_facts(path):
         found, _ = facts["format"], [facts[key] for key in ("profile", "corpus", "sha256")]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise PublicationError(
-            f"{path}: expected the description of published results, as make publish writes it; "
-            f"it is {'not there' if isinstance(error, OSError) else 'something else'}. Check RESULTS."
+            f"{path}: is {'not there' if isinstance(error, OSError) else 'something else'}. "
+            "Expected the description of published results, as make publish writes it; check the "
+            "path that you gave as RESULTS."
         ) from error
     if found != FORMAT:
         raise PublicationError(

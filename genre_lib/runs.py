@@ -239,7 +239,8 @@ def describe_runs(results):
                 "minutes": result.facts["seconds"] / 60,
             }
         )
-    return pd.DataFrame(rows)
+    columns = ["rotation", "seed", "epochs", "best", "training", "validation", "minutes"]
+    return pd.DataFrame(rows, columns=columns, dtype=None if rows else float)
 
 
 def _dtype(column):

@@ -41,6 +41,7 @@ import os
 profile = os.environ.get("GENRE_PROFILE", "demo")
 data = os.environ.get("GENRE_DATA", "")
 home = ".."
+results = os.environ.get("GENRE_RESULTS", "")  # a folder of published results, in place of data
 
 # %% tags=["nbval-ignore-output"]
 import pandas as pd
@@ -57,7 +58,7 @@ from genre_lib import (
 from genre_lib.display import escape_markdown, show_figure, show_table, show_text
 from genre_lib.phases import ACCUMULATION, NORMAL, l2_phase
 
-workspace = open_workspace(profile, data, home)
+workspace = open_workspace(profile, data, home, results)
 profile, genres = workspace.profile, workspace.genres
 runs = workspace.runs()
 
