@@ -85,14 +85,15 @@ if gaps := findings.on_gaps(profile, {NORMAL: runs}):
     show_text(gaps)
 
 # %% tags=["nbval-ignore-output"]
-scores = evaluation.pool(runs)
-tracks = evaluation.accuracy(scores, "tracks")
-segments = evaluation.accuracy(scores, "segments")
-show_text(
-    f"Over {len(runs)} runs, **{segments}** of the segments and **{tracks}** of the tracks were "
-    f"recognised (accuracy and 95% interval; guessing gives {1 / len(workspace.genres):.1%}). "
-    "The original reports 52.52% and 55.35% on GTZAN (quoted)."
-)
+if runs:
+    scores = evaluation.pool(runs)
+    tracks = evaluation.accuracy(scores, "tracks")
+    segments = evaluation.accuracy(scores, "segments")
+    show_text(
+        f"Over {len(runs)} runs, **{segments}** of the segments and **{tracks}** of the tracks were "
+        f"recognised (accuracy and 95% interval; guessing gives {1 / len(workspace.genres):.1%}). "
+        "The original reports 52.52% and 55.35% on GTZAN (quoted)."
+    )
 
 # %% tags=["nbval-ignore-output"]
 if runs:
@@ -107,12 +108,13 @@ if runs:
 from genre_lib.runs import describe_runs
 
 # %% tags=["nbval-ignore-output"]
-show_table(
-    describe_runs(runs),
-    "The runs of the normal phase: epochs until training stopped, the best of them (whose weights "
-    "are kept), accuracy of segments in that epoch, and the time it took.",
-    formats={"training": "{:.1%}", "validation": "{:.1%}", "minutes": "{:.1f}"},
-)
+if runs:
+    show_table(
+        describe_runs(runs),
+        "The runs of the normal phase: epochs until training stopped, the best of them (whose weights "
+        "are kept), accuracy of segments in that epoch, and the time it took.",
+        formats={"training": "{:.1%}", "validation": "{:.1%}", "minutes": "{:.1f}"},
+    )
 
 # %% [markdown]
 # ### Considerations

@@ -101,7 +101,7 @@ if gaps := findings.on_gaps(profile, runs):
 
 # %% tags=["nbval-ignore-output"]
 same = {result.facts["rotation"] for phase in penalised for result in runs[phase]}
-compared = {"normal": [r for r in runs[NORMAL] if r.facts["rotation"] in same]}
+compared = {"normal": [r for r in runs[NORMAL] if not same or r.facts["rotation"] in same]}
 compared |= {f"L2, λ = {phase.l2:g}": runs[phase] for phase in penalised}
 rows = [
     {
