@@ -15,6 +15,7 @@ from genre_lib.phases import ACCUMULATION, NORMAL, l2_phase
 from genre_lib.profiles import SMOKE
 from genre_lib.publication import PublicationError, publish
 from genre_lib.published_workspace import open_published, read_profile
+from genre_lib.report import make_report
 from genre_lib.runs import load_run, save_run
 from genre_lib.workspace import open_workspace
 
@@ -213,6 +214,11 @@ def test_a_folder_without_results_is_refused(tmp_path):
 def test_data_and_results_contradict_each_other(folder, tmp_path):
     with pytest.raises(ValueError, match="expected one of them"):
         open_workspace(data=tmp_path, results=folder)
+
+
+def test_another_profile_than_that_of_the_results_is_refused(folder, tmp_path):
+    with pytest.raises(ValueError, match=r"'paper': the results in .* are of the profile 'smoke'"):
+        make_report("paper", out=tmp_path / "out", results=folder)
 
 
 def test_results_without_a_report_or_a_run_are_not_published(tone_corpus, tmp_path):
