@@ -258,3 +258,22 @@ def test_what_is_kept_under_a_name_replaces_what_was(tmp_path):
     assert read_derived(tmp_path, "facts")["number"].tolist() == [2]
     with pytest.raises(ValueError, match="expected a name"):
         keep_derived(tmp_path, "../facts", pd.DataFrame())
+
+
+def test_a_phase_whose_runs_all_fail_is_empty_where_another_is_there(
+    workspace, tone_corpus, tmp_path, monkeypatch
+):
+    from genre_lib import experiment
+    from genre_lib.scheduling import RunError
+
+    def no_room(run, n_classes):
+        raise MemoryError("no room for the network")
+
+    monkeypatch.setattr(experiment, "build_model", no_room)
+    with pytest.warns(UserWarning, match="no room for the network"):
+        found = workspace.runs(NORMAL, FAILED)
+    assert (len(found[NORMAL]), found[FAILED]) == (TINY.rotations, [])
+    with pytest.warns(UserWarning, match="no room for the network"):
+        assert workspace.runs(FAILED) == {FAILED: []}
+    with pytest.warns(UserWarning), pytest.raises(RunError, match="no room"):
+        open_workspace(TINY, tone_corpus, tmp_path).runs(FAILED)
