@@ -126,10 +126,11 @@ rows = [
     if not of_phase.empty
     for of, quoted in zip(("segments", "tracks"), original[name], strict=True)
 ]
-show_figure(
-    figures.accuracies(pd.DataFrame(rows)),
-    "Accuracy of the three phases with 95% intervals; hollow: what the original reports (quoted).",
-)
+if rows:
+    show_figure(
+        figures.accuracies(pd.DataFrame(rows)),
+        "Accuracy of the three phases with 95% intervals; hollow: what the original reports (quoted).",
+    )
 
 # %% [markdown]
 # ## Are the phases different?
@@ -195,12 +196,13 @@ of_phases = {
 }
 gaps = {name: diagnostics.accuracy_gaps(found) for name, found in of_phases.items() if found}
 rows = [{"phase": name, "runs": len(table), **table.mean()} for name, table in gaps.items()]
-show_table(
-    pd.DataFrame(rows),
-    "Overfitting: accuracy of segments in training and in validation and the gap between them, at the best "
-    "epoch and at the last, mean over the runs of each phase.",
-    formats=dict.fromkeys(next(iter(gaps.values())), "{:.1%}"),
-)
+if rows:
+    show_table(
+        pd.DataFrame(rows),
+        "Overfitting: accuracy of segments in training and in validation and the gap between them, at the "
+        "best epoch and at the last, mean over the runs of each phase.",
+        formats=dict.fromkeys(next(iter(gaps.values())), "{:.1%}"),
+    )
 
 # %% tags=["nbval-ignore-output"]
 if normal:
