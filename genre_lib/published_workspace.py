@@ -73,9 +73,8 @@ class PublishedWorkspace(Workspace):
         """Say what a report of these results is made from."""
         return (
             f"This report was rendered from published results in {_shown(self.folder)}: runs of "
-            f"the profile {self.profile.name} on the {len(self.tracks)} tracks of "
-            f"{self.corpus_name.removeprefix('corpus ')}; no run was trained and no audio was "
-            "needed."
+            f"the profile {self.profile.name} on {len(self.tracks)} tracks of the "
+            f"{self.corpus_name}; no run was trained and no audio was needed."
         )
 
     @property
