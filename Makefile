@@ -1,21 +1,24 @@
 # Everything that this project does, by name. `make help` lists it.
 
 PYTHON  ?= python3
-PROFILE ?= demo
+PROFILE ?=
 DATA    ?=
+RESULTS ?=
 OUT     ?= report/build
 JOBS    ?= 2
 
+CORPUS := $(if $(PROFILE),--profile "$(PROFILE)") --data "$(DATA)"
 BIN := .venv/bin
 ENV := .venv/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help env report data test lint notebooks lab benchmark lock clean
+.PHONY: help env report publish data test lint notebooks lab benchmark lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  make report PROFILE=laptop DATA=path/to/genres OUT=path/to/folder JOBS=4"
+	@echo "  make report RESULTS=report/published/gtzan_four"
 
 env: $(ENV)  ## build .venv from requirements.lock (once)
 
@@ -28,8 +31,12 @@ $(ENV): requirements.lock pyproject.toml
 	@touch $@
 
 report: $(ENV)  ## run the notebooks and bind report.html and report.pdf
-	$(BIN)/python -m genre_lib report --profile "$(PROFILE)" --data "$(DATA)" --out "$(OUT)" \
+	$(BIN)/python -m genre_lib report $(CORPUS) --results "$(RESULTS)" --out "$(OUT)" \
 	    $(if $(JOBS),--jobs "$(JOBS)")
+
+publish: $(ENV)  ## after a report: copy its results, without audio, into the folder RESULTS
+	@test -n "$(RESULTS)" || { echo "make publish RESULTS=path/to/folder: where are the results to go?" >&2; exit 2; }
+	$(BIN)/python -m genre_lib publish $(CORPUS) --out "$(RESULTS)"
 
 data: $(ENV)  ## download GTZAN into the folder DATA
 	@test -n "$(DATA)" || { echo "make data DATA=path/to/folder: where is GTZAN to go?" >&2; exit 2; }

@@ -18,6 +18,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "experiment": ["fit_run"],
         "partitions": ["Rotation", "make_partitions", "rotations"],
         "profiles": ["DEMO", "LAPTOP", "PAPER", "SMOKE", "Profile", "get_profile"],
+        "publication": ["PublicationError", "publish"],
+        "published_workspace": ["open_published"],
         "resnet1d": ["Res1D", "build_resnet1d"],
         "phases": ["Phase"],
         "runs": ["Run", "RunResult", "load_run", "plan"],

@@ -15,18 +15,23 @@ def main():
     """Music genres from raw waveforms: a reproducible report."""
 
 
-@main.command()
-@click.option(
+_profile = click.option(
     "--profile",
     type=click.Choice(list(PROFILES)),
-    default="demo",
-    show_default=True,
-    help="Every choice of the experiment, by name.",
+    help="Every choice of the experiment, by name; demo by default.",
 )
-@click.option("--data", default="", help="Folder with the genre folders; the demo corpus if empty.")
+_data = click.option(
+    "--data", default="", help="Folder with the genre folders; the demo corpus if empty."
+)
+
+
+@main.command()
+@_profile
+@_data
 @click.option("--out", default="report/build", show_default=True, help="Where the report goes.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Runs side by side; $GENRE_JOBS, or 1.")
-def report(profile, data, out, jobs):
+@click.option("--results", default="", help="Published results to make it from, without audio.")
+def report(profile, data, out, jobs, results):
     """Run the notebooks and bind report.html and report.pdf."""
     if jobs:
         os.environ["GENRE_JOBS"] = str(jobs)  # notebooks run in processes of their own
@@ -34,10 +39,28 @@ def report(profile, data, out, jobs):
     from genre_lib.report import ReportError, make_report
 
     try:
-        for path in make_report(profile, data, out):
+        for path in make_report(profile, data, out, results=results):
             click.echo(path)
     except (ReportError, ValueError, OSError) as error:
         sys.exit(f"genre_lib report: {error}")
+
+
+@main.command()
+@_profile
+@_data
+@click.option("--out", required=True, help="Where the results go.")
+def publish(profile, data, out):
+    """Copy what a report has kept to a folder for git: no audio, no weights."""
+    from genre_lib.publication import publish
+    from genre_lib.report import ROOT
+    from genre_lib.workspace import open_workspace
+
+    try:
+        facts = publish(open_workspace(profile or "demo", data, ROOT), out)
+    except (ValueError, OSError) as error:
+        sys.exit(f"genre_lib publish: {error}")
+    runs = facts["runs"]
+    click.echo(f"{out}: {runs['kept']} of {runs['planned']} runs, {runs['failed']} failed")
 
 
 @main.group()

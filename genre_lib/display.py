@@ -44,9 +44,9 @@ def show_figure(fig: Any, caption: str) -> None:
 
     Parameters
     ----------
-    fig : matplotlib.figure.Figure
+    fig : matplotlib.figure.Figure or bytes
         Drawn at two image pixels per displayed pixel. Closed afterwards, because Jupyter would
-        show an open figure a second time at the end of the cell.
+        show an open figure a second time at the end of the cell. Or what `figure_png` made of one.
     caption : str
         Markdown, emphasis and ``$formulas$`` allowed, without "Figure 3:" (the report numbers).
 
@@ -56,15 +56,34 @@ def show_figure(fig: Any, caption: str) -> None:
         If `fig` is something else (an Axes has its figure in ``.figure``, a seaborn grid too).
     """
     from IPython.display import display
+
+    caption = _checked_caption(caption)
+    png = fig if isinstance(fig, bytes) else figure_png(fig)
+    size = {"width": png_size(png)[0] // _DENSITY}
+    display(
+        {"image/png": base64.b64encode(png).decode(), "text/plain": f"Figure: {caption}"},
+        raw=True,
+        metadata={"genre_lib": {"role": "figure", "caption": caption}, "image/png": size},
+    )
+    _show_caption(caption)
+
+
+def figure_png(fig: Any) -> bytes:
+    """Return a matplotlib figure as PNG, as `show_figure` shows it, and close it.
+
+    Raises
+    ------
+    TypeError
+        If `fig` is something else.
+    """
     from matplotlib import pyplot as plt
     from matplotlib.figure import Figure
 
     if not isinstance(fig, Figure):
         raise TypeError(
-            f"show_figure expects a matplotlib Figure, got {type(fig).__name__}; "
+            f"expected a matplotlib Figure, got {type(fig).__name__}; "
             "an Axes or a seaborn grid has its Figure in .figure"
         )
-    caption = _checked_caption(caption)
     buffer = io.BytesIO()
     # No "Software" entry: the same figure gives the same bytes under another matplotlib version.
     fig.savefig(
@@ -76,14 +95,7 @@ def show_figure(fig: Any, caption: str) -> None:
         metadata={"Software": None},
     )
     plt.close(fig)
-    png = _with_palette(buffer)
-    size = {"width": png_size(png)[0] // _DENSITY}
-    display(
-        {"image/png": base64.b64encode(png).decode(), "text/plain": f"Figure: {caption}"},
-        raw=True,
-        metadata={"genre_lib": {"role": "figure", "caption": caption}, "image/png": size},
-    )
-    _show_caption(caption)
+    return _with_palette(buffer)
 
 
 def _with_palette(png):

@@ -10,6 +10,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from genre_lib.intervals import Accuracy, Difference, bootstrap_mean
 
 RULES = ("mean", "vote", "max", "log-mean")
+_COUNTS = ("rotation", "seed", "label", "predicted", "correct", "segments", "segments_correct")
 
 
 def aggregate(probabilities, track_ids, rule="mean"):
@@ -97,7 +98,12 @@ def score_tracks(result, rule="mean", split="test"):
 
 
 def pool(results, rule="mean", split="test"):
-    """Score several runs, one below the other; arguments and columns as of `score_tracks`."""
+    """Score several runs, one below the other; arguments and columns as of `score_tracks`.
+
+    Of no run at all it is a table without rows.
+    """
+    if not results:
+        return pd.DataFrame(columns=["track_id", *_COUNTS]).astype(dict.fromkeys(_COUNTS, int))
     return pd.concat([score_tracks(r, rule, split) for r in results], ignore_index=True)
 
 
@@ -125,7 +131,10 @@ def accuracy(scores, of="tracks", n_resamples=10_000, level=0.95, seed=0):
     Returns
     -------
     Accuracy
+        Not a number where there are no scores.
     """
+    if scores.empty:
+        return Accuracy(np.nan, np.nan, np.nan)
     hits, counts = {
         "tracks": (scores["correct"], 1),
         "segments": (scores["segments_correct"], scores["segments"]),
@@ -195,6 +204,11 @@ def difference(first, second, n_resamples=10_000, level=0.95, seed=0):
         )
     gains = both["correct_second"] - both["correct_first"]
     return Difference(*bootstrap_mean(gains, 1, both["track_id"], n_resamples, level, seed))
+
+
+def comparable(first, second):
+    """Say whether two tables as from `pool` have a track, rotation and seed in common."""
+    return not _in_both(first, second).empty
 
 
 def _in_both(first, second):

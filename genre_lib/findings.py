@@ -6,12 +6,41 @@ from genre_lib import evaluation
 from genre_lib.calibration import calibration_error, overconfidence, reliability
 from genre_lib.diagnostics import fewest_segments
 from genre_lib.intervals import points
+from genre_lib.runs import plan
 
 WIDE = 0.1
 """A gap of accuracy in training and in validation above which this report speaks of overfitting."""
 
 FEWEST = 6
 """Tracks that must differ for McNemar's exact test to reach 5%: 2 / 2**6 = 0.031, 2 / 2**5 not."""
+
+
+def on_gaps(profile, runs):
+    """Name the phases that lack runs of the plan.
+
+    Parameters
+    ----------
+    profile : Profile
+    runs : dict of Phase to list of RunResult
+        As from `Workspace.runs`.
+
+    Returns
+    -------
+    str
+        Empty where nothing is missing.
+    """
+    counts = {phase.name: (len(found), len(plan(profile, phase))) for phase, found in runs.items()}
+    gaps = [
+        f"{name} ({found or 'no run'} of {planned})"
+        for name, (found, planned) in counts.items()
+        if found < planned
+    ]
+    if not gaps:
+        return ""
+    return (
+        f"**Not every run of the plan is there**: {', '.join(gaps)}. What follows is of those that "
+        "are."
+    )
 
 
 def on_phases(tests, gains):

@@ -1,5 +1,6 @@
 """Numbers with their 95% intervals: how they are estimated, and how they read."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -7,13 +8,15 @@ import pandas as pd
 
 
 class Accuracy(NamedTuple):
-    """An accuracy and its 95% interval, as shares of one."""
+    """An accuracy and its 95% interval, as shares of one; not a number where there is no run."""
 
     value: float
     low: float
     high: float
 
     def __str__(self):
+        if math.isnan(self.value):
+            return "no run"
         return f"{self.value:.1%} [{self.low:.1%}, {self.high:.1%}]"
 
 

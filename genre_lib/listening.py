@@ -11,9 +11,28 @@ import io
 import soundfile
 
 from genre_lib.audio import SAMPLE_RATE
+from genre_lib.display import show_text
 
 LONGEST = 10.0
 """Seconds of a track that a player gives."""
+
+
+def play(workspace, tracks, begin=0.0):
+    """Show players of some tracks of a workspace, or say that their audio is not there.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    tracks : dict of str to str
+        Track ids by what stands beside the player.
+    begin : float
+        Where to begin, as a share of the track.
+    """
+    if not workspace.has_audio:
+        show_text("Players are absent here, because the audio is not distributed.")
+        return
+    samples = {name: workspace.samples(track) for name, track in tracks.items()}
+    show_players({name: x[int(begin * len(x)) :] for name, x in samples.items()})
 
 
 def show_players(tracks, longest=LONGEST):

@@ -14,8 +14,7 @@ from genre_lib import provenance
 from genre_lib.binding import bind
 from genre_lib.corpus import fingerprint
 from genre_lib.failures import failed_runs
-from genre_lib.phases import NORMAL, variant_phases
-from genre_lib.runs import load_runs, plan
+from genre_lib.runs import load_runs
 from genre_lib.workspace import open_workspace
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,21 +31,24 @@ class ReportError(RuntimeError):
     """The report could not be made; the message says where it stopped and what to do."""
 
 
-def make_report(profile="demo", data="", out="report/build", home=ROOT):
+def make_report(profile=None, data="", out="report/build", home=ROOT, results=""):
     """Run all notebooks and bind the report.
 
     Runs that are kept are not trained again, so a second call takes seconds a notebook.
 
     Parameters
     ----------
-    profile : str
-        Name of a profile.
+    profile : str, optional
+        Name of a profile: ``"demo"`` by default, or that of the `results`.
     data : str or Path
         Folder with the audio; empty for the demo corpus.
     out : str or Path
         Where ``report.html``, ``report.pdf`` and the executed ``notebooks/`` go.
     home : str or Path
         Where ``data/demo``, ``cache`` and ``runs`` are kept: the project's folder.
+    results : str or Path
+        Published results to make it from, without audio and without training (see
+        `genre_lib.publication.publish`).
 
     Returns
     -------
@@ -58,14 +60,20 @@ def make_report(profile="demo", data="", out="report/build", home=ROOT):
     ReportError
         If a notebook stops with an error.
     CorpusError, ValueError
-        If `data` or `profile` cannot be used.
+        If `data`, `profile` or `results` cannot be used, or contradict each other.
     """
     begin = time.monotonic()
     out, home = Path(out).resolve(), Path(home).resolve()
-    data = str(Path(data).expanduser().resolve()) if str(data) else ""
+    data, results = (str(Path(p).expanduser().resolve()) if str(p) else "" for p in (data, results))
     # Opened here first: a wrong path or profile is told at once, and not from inside a notebook.
-    workspace = open_workspace(profile, data, home)
-    parameters = {"profile": workspace.profile.name, "data": data, "home": str(home)}
+    workspace = open_workspace(profile or "demo", data, home, results)
+    name = workspace.profile.name
+    if results and profile not in (None, name):
+        raise ValueError(
+            f"profile {profile!r}: the results in {results} are of the profile {name!r}. Leave it "
+            "away, or choose other results."
+        )
+    parameters = {"profile": name, "data": data, "home": str(home), "results": results}
     executed = run_notebooks(sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")), out, parameters)
     took = datetime.timedelta(seconds=round(time.monotonic() - begin))
     return bind(
@@ -75,10 +83,15 @@ def make_report(profile="demo", data="", out="report/build", home=ROOT):
         subtitle=SUBTITLE,
         authors=AUTHORS,
         date=datetime.date.today().isoformat(),
-        notice=DEMO_NOTICE if workspace.is_demo else None,
+        notice=_notice(workspace),
         provenance=describe(workspace, str(took)),
         template_dir=ROOT / "report",
     )
+
+
+def _notice(workspace):
+    demo = DEMO_NOTICE if workspace.is_demo else ""
+    return " ".join(filter(None, [workspace.notice, demo])) or None
 
 
 def run_notebooks(notebooks, out, parameters):
@@ -147,9 +160,6 @@ def describe(workspace, took):
         Names and values.
     """
     profile, corpus = workspace.profile, workspace.corpus
-    further = [phase for phase in workspace.protocol_phases() if phase != NORMAL]
-    further += [phase for found in variant_phases(profile).values() for phase in found]
-    runs = plan(profile) + (plan(profile, *further) if further else [])
     described = [
         (
             "Corpus",
@@ -157,7 +167,8 @@ def describe(workspace, took):
         ),
         ("Fingerprint of the corpus", fingerprint(corpus)),
         ("Profile", f"{profile.name} ({profile.digest()})"),
-        ("Runs", _describe_runs(workspace, runs)),
+        ("Runs", _describe_runs(workspace, workspace.planned())),
+        *workspace.origin,
         ("Seeds", ", ".join(map(str, profile.seeds)) + f"; partitions {profile.partition_seed}"),
         ("Commit", provenance.commit()),
         ("Machine", ", ".join(provenance.machine().values())),

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import warnings
 from functools import cached_property
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pandas as pd
 
 from genre_lib.corpus import load_corpus, usable
 from genre_lib.demo_corpus import make_demo_corpus
-from genre_lib.phases import phases, protocol_phase
+from genre_lib.derived import keep_derived, read_derived
+from genre_lib.phases import NORMAL, phases, protocol_phase, variant_phases
 from genre_lib.profiles import Profile, get_profile
 from genre_lib.protocols import annotate, divide, find_faults, is_gtzan
 from genre_lib.runs import load_runs, plan
@@ -34,7 +36,20 @@ class Workspace:
     runs_dir : Path
     cache : Path
         What can be made again: the store, the tables of the detectors.
+
+    Attributes
+    ----------
+    has_audio : bool
+        Whether samples can be read; not where it was opened from published results.
+    notice : str
+        What a reader must know of where the results are from; empty where they were made here.
+    origin : list of tuple of str
+        The same at length, names and values.
     """
+
+    has_audio = True
+    notice = ""
+    origin = ()
 
     profile: Profile
     corpus_name: str
@@ -87,6 +102,48 @@ class Workspace:
             allowed.append(protocol_phase(protocol))
         return allowed
 
+    def planned(self):
+        """List all runs of the profile that the corpus allows: protocols and variants, too.
+
+        Returns
+        -------
+        list of Run
+        """
+        further = [phase for phase in self.protocol_phases() if phase != NORMAL]
+        further += [phase for found in variant_phases(self.profile).values() for phase in found]
+        return plan(self.profile) + (plan(self.profile, *further) if further else [])
+
+    @property
+    def kept_dir(self):
+        """Where all runs of the profile on this corpus are kept, and what is derived."""
+        first = plan(self.profile)[0]
+        return first.folder(self.runs_dir, self.store.fingerprint).parents[1]
+
+    def derived(self, name, compute):
+        """Compute a table or a figure from audio or weights, and keep it to be published.
+
+        It is computed anew each time, so that what is shown is by the code that stands beside it.
+
+        Parameters
+        ----------
+        name : str
+            Under which it is kept.
+        compute : callable
+            Takes nothing, and returns a DataFrame or a matplotlib figure.
+
+        Returns
+        -------
+        pandas.DataFrame or bytes
+            As from `genre_lib.derived.read_derived`.
+        """
+        keep_derived(self.kept_dir / "derived", name, compute())
+        return read_derived(self.kept_dir / "derived", name)
+
+    def samples(self, track_id):
+        """Read a usable track: int16, shape (n_samples,), at 22 050 Hz."""
+        track = self.store.tracks.set_index("track_id").loc[track_id]
+        return self.store.read([track["offset"]], track["n_samples"])[0]
+
     def runs(self, *only):
         """Return the runs of some phases, training those that are not kept yet.
 
@@ -104,19 +161,28 @@ class Workspace:
         Raises
         ------
         genre_lib.scheduling.RunError
-            If there is not one run.
+            If there is not one run, of these phases or of any other.
         """
         planned = plan(self.profile, *only)
         kept = load_runs(planned, self.runs_dir, self.store.fingerprint)
         if len(kept) < len(planned):
-            # Imported here: reading kept runs needs no Keras.
-            from genre_lib.scheduling import fit_runs
-
-            kept = fit_runs(planned, self._store_for(planned), self.runs_dir)
+            kept = self._complete(planned, kept)
         return {
             phase: [result for run, result in kept.items() if run.phase == phase]
             for phase in (only or phases(self.profile))
         }
+
+    def _complete(self, planned, kept):
+        # Imported here: reading kept runs needs no Keras.
+        from genre_lib.scheduling import RunError, fit_runs
+
+        try:
+            return fit_runs(planned, self._store_for(planned), self.runs_dir)
+        except RunError as error:
+            if not load_runs(self.planned(), self.runs_dir, self.store.fingerprint):
+                raise
+            warnings.warn(str(error), stacklevel=3)
+            return kept
 
     def _store_for(self, planned):
         if all(run.phase.protocol == "original" for run in planned):
@@ -128,8 +194,8 @@ class Workspace:
         return store
 
 
-def open_workspace(profile="demo", data="", home=".."):
-    """Open a corpus under a profile.
+def open_workspace(profile="demo", data="", home="..", results=""):
+    """Open a corpus under a profile, or results that were published.
 
     Parameters
     ----------
@@ -139,6 +205,9 @@ def open_workspace(profile="demo", data="", home=".."):
         The folder with the audio; empty for the demo corpus, which is made if it is not there.
     home : str or Path
         Where ``data/demo``, ``cache`` and ``runs`` are kept; from a notebook, one folder up.
+    results : str or Path
+        A folder that `genre_lib.publication.publish` wrote: it has a profile and a corpus of its
+        own, so that `profile` is not read, and neither audio nor training is needed.
 
     Returns
     -------
@@ -148,9 +217,21 @@ def open_workspace(profile="demo", data="", home=".."):
     ------
     CorpusError
         If `data` is no corpus.
+    genre_lib.publication.PublicationError
+        If `results` are no published results, or not whole.
     ValueError
-        If the profile is not known, or no track can be used.
+        If the profile is not known, no track can be used, or both `data` and `results` are given.
     """
+    if str(results):
+        if str(data):
+            raise ValueError(
+                f"results={results} and data={data}: expected one of them. Published results have "
+                "their own corpus; leave data (DATA, GENRE_DATA) empty, or results."
+            )
+        # Imported here, as it is built on this module.
+        from genre_lib.published_workspace import open_published
+
+        return open_published(results)
     profile = profile if isinstance(profile, Profile) else get_profile(profile)
     home = Path(home)
     is_demo = not str(data)

@@ -42,12 +42,13 @@ import os
 profile = os.environ.get("GENRE_PROFILE", "demo")
 data = os.environ.get("GENRE_DATA", "")
 home = ".."
+results = os.environ.get("GENRE_RESULTS", "")  # a folder of published results, in place of data
 
 # %% tags=["nbval-ignore-output"]
 from genre_lib import open_workspace
 from genre_lib.display import escape_markdown, show_figure, show_table, show_text
 
-workspace = open_workspace(profile, data, home)
+workspace = open_workspace(profile, data, home, results)
 profile, corpus, tracks = workspace.profile, workspace.corpus, workspace.tracks
 
 # %% [markdown]
@@ -76,11 +77,13 @@ profile, corpus, tracks = workspace.profile, workspace.corpus, workspace.tracks
 from genre_lib.corpus_figures import sliding_window
 from genre_lib.segments import segment_starts
 
-first = workspace.store.tracks.iloc[0]
-samples = workspace.store.read([first["offset"]], first["n_samples"])[0]
-starts = segment_starts(len(samples), profile.window, profile.hop, profile.max_segments)
+first = tracks.iloc[0]
+starts = segment_starts(first["n_samples"], profile.window, profile.hop, profile.max_segments)
 show_figure(
-    sliding_window(samples, starts, profile.window),
+    workspace.derived(
+        "sliding_window",
+        lambda: sliding_window(workspace.samples(first["track_id"]), starts, profile.window),
+    ),
     f"The track {escape_markdown(first['track_id'])} and the segments that the window cuts from it.",
 )
 
@@ -135,22 +138,21 @@ if 0 < len(fewer) <= 20:
 # %% tags=["nbval-ignore-output"]
 from genre_lib.corpus_figures import genre_gallery
 
-examples = workspace.store.tracks.drop_duplicates("genre")
-gallery = {
-    track.genre: workspace.store.read([track.offset], track.n_samples)[0]
-    for track in examples.itertuples()
-}
-show_figure(genre_gallery(gallery), "One track of each genre: waveform and log-mel spectrogram.")
+examples = tracks.drop_duplicates("genre").set_index("genre")["track_id"]
+show_figure(
+    workspace.derived(
+        "genre_gallery", lambda: genre_gallery(examples.map(workspace.samples).to_dict())
+    ),
+    "One track of each genre: waveform and log-mel spectrogram.",
+)
 
 # %% [markdown]
 # And what does it sound like? (Players are in the HTML report and in a notebook that you run yourself.)
 
 # %% tags=["keep-output", "nbval-ignore-output"]
-from genre_lib.listening import show_players
+from genre_lib.listening import play
 
-show_players(
-    {f"{track.genre}: {track.track_id}": gallery[track.genre] for track in examples.itertuples()}
-)
+play(workspace, {f"{genre}: {track_id}": track_id for genre, track_id in examples.items()})
 
 # %% [markdown]
 # Two plain measurements already tell some genres apart, and others not at all: how loud a track is,
@@ -160,7 +162,7 @@ show_players(
 from genre_lib.corpus_figures import descriptors_by_genre
 from genre_lib.descriptors import describe_tracks
 
-descriptors = describe_tracks(tracks)
+descriptors = workspace.derived("descriptors", lambda: describe_tracks(tracks))
 show_figure(
     descriptors_by_genre(descriptors),
     "Level and spectral centroid of every track, by genre; boxes are quartiles.",
@@ -269,23 +271,24 @@ if len(same):
 # spectrograms are the same picture.
 
 # %% tags=["nbval-ignore-output"]
-from genre_lib.audio import read_audio
-
-paths = tracks.set_index("track_id")["path"]
 # The pair that is furthest apart says most; any pair will do where all are in step.
 shown = same.loc[same["offset_s"].abs().nlargest(1).index]
 pair = next(shown.itertuples(), None)
 if pair:
     names = (pair.track_id, pair.other_track_id)
-    heard = {name: read_audio(paths[name]) for name in names}
     show_figure(
-        fault_figures.aligned_pair(*heard.values(), pair.offset_s, names),
+        workspace.derived(
+            "aligned_pair",
+            lambda: fault_figures.aligned_pair(
+                *map(workspace.samples, names), pair.offset_s, names
+            ),
+        ),
         f"Two tracks of the same recording, {abs(pair.offset_s):.2f} s apart.",
     )
 
 # %% tags=["keep-output", "nbval-ignore-output"]
 if pair:
-    show_players(heard)
+    play(workspace, dict(zip(names, names, strict=True)))
 
 # %% [markdown]
 # ### Distortion
@@ -307,15 +310,17 @@ else:
 # %% tags=["nbval-ignore-output"]
 if len(bad):
     worst = bad["track_id"].iloc[0]
-    spoilt = read_audio(paths[worst])
     show_figure(
-        fault_figures.waveform_and_spectrogram(spoilt, worst),
+        workspace.derived(
+            "distorted_track",
+            lambda: fault_figures.waveform_and_spectrogram(workspace.samples(worst), worst),
+        ),
         f"The most distorted track: {escape_markdown(bad['reason'].iloc[0])}.",
     )
 
 # %% tags=["keep-output", "nbval-ignore-output"]
 if len(bad):
-    show_players({worst: spoilt[-len(spoilt) // 3 :]})
+    play(workspace, {worst: worst}, begin=2 / 3)
 
 # %% [markdown]
 # ### Found and known
@@ -330,7 +335,7 @@ from genre_lib.demo_corpus import read_truth
 from genre_lib.faults import compare_with_catalogue
 
 if workspace.is_demo:
-    truth = read_truth(Path(home) / "data" / "demo")
+    truth = workspace.derived("planted", lambda: read_truth(Path(home) / "data" / "demo"))
     planted = truth[truth["fault"].isin(["exact_repetition", "same_recording"])]
     wanted = set(map(frozenset, planted[ends].to_numpy()))
     found = set(map(frozenset, same[ends].to_numpy()))

@@ -41,6 +41,7 @@ import os
 profile = os.environ.get("GENRE_PROFILE", "demo")
 data = os.environ.get("GENRE_DATA", "")
 home = ".."
+results = os.environ.get("GENRE_RESULTS", "")  # a folder of published results, in place of data
 
 # %% tags=["nbval-ignore-output"]
 import keras
@@ -49,8 +50,9 @@ import pandas as pd
 
 from genre_lib import build_resnet1d, get_profile
 from genre_lib.display import show_figure, show_table, show_text
+from genre_lib.published_workspace import read_profile
 
-profile = get_profile(profile)
+profile = read_profile(results) if results else get_profile(profile)
 
 # %% [markdown]
 # # Architecture

@@ -42,16 +42,17 @@ import os
 profile = os.environ.get("GENRE_PROFILE", "demo")
 data = os.environ.get("GENRE_DATA", "")
 home = ".."
+results = os.environ.get("GENRE_RESULTS", "")  # a folder of published results, in place of data
 
 # %% tags=["nbval-ignore-output"]
 import pandas as pd
 
-from genre_lib import evaluation, figures, open_workspace
+from genre_lib import evaluation, figures, findings, open_workspace
 from genre_lib.display import show_figure, show_table, show_text
 from genre_lib.partitions import rotations
 from genre_lib.phases import NORMAL
 
-workspace = open_workspace(profile, data, home)
+workspace = open_workspace(profile, data, home, results)
 profile = workspace.profile
 
 # %% [markdown]
@@ -79,34 +80,41 @@ show_table(table, "The rotations: which partition does what.")
 # the song's.
 
 # %% tags=["nbval-ignore-output"]
-results = workspace.runs(NORMAL)[NORMAL]
+runs = workspace.runs(NORMAL)[NORMAL]
+if gaps := findings.on_gaps(profile, {NORMAL: runs}):
+    show_text(gaps)
 
 # %% tags=["nbval-ignore-output"]
-scores = evaluation.pool(results)
-tracks = evaluation.accuracy(scores, "tracks")
-segments = evaluation.accuracy(scores, "segments")
-show_text(
-    f"Over {len(results)} runs, **{segments}** of the segments and **{tracks}** of the tracks were "
-    f"recognised (accuracy and 95% interval; guessing gives {1 / len(workspace.genres):.1%}). "
-    "The original reports 52.52% and 55.35% on GTZAN (quoted)."
-)
+if runs:
+    scores = evaluation.pool(runs)
+    tracks = evaluation.accuracy(scores, "tracks")
+    segments = evaluation.accuracy(scores, "segments")
+    show_text(
+        f"Over {len(runs)} runs, **{segments}** of the segments and **{tracks}** of the tracks were "
+        f"recognised (accuracy and 95% interval; guessing gives {1 / len(workspace.genres):.1%}). "
+        "The original reports 52.52% and 55.35% on GTZAN (quoted)."
+    )
 
 # %% tags=["nbval-ignore-output"]
-show_figure(
-    figures.accuracy_by_rotation(evaluation.by_rotation(scores), len(workspace.genres), "Normal"),
-    "Accuracy of the normal phase on the test partition of each rotation.",
-)
+if runs:
+    show_figure(
+        figures.accuracy_by_rotation(
+            evaluation.by_rotation(scores), len(workspace.genres), "Normal"
+        ),
+        "Accuracy of the normal phase on the test partition of each rotation.",
+    )
 
 # %%
 from genre_lib.runs import describe_runs
 
 # %% tags=["nbval-ignore-output"]
-show_table(
-    describe_runs(results),
-    "The runs of the normal phase: epochs until training stopped, the best of them (whose weights "
-    "are kept), accuracy of segments in that epoch, and the time it took.",
-    formats={"training": "{:.1%}", "validation": "{:.1%}", "minutes": "{:.1f}"},
-)
+if runs:
+    show_table(
+        describe_runs(runs),
+        "The runs of the normal phase: epochs until training stopped, the best of them (whose weights "
+        "are kept), accuracy of segments in that epoch, and the time it took.",
+        formats={"training": "{:.1%}", "validation": "{:.1%}", "minutes": "{:.1f}"},
+    )
 
 # %% [markdown]
 # ### Considerations
@@ -115,23 +123,25 @@ show_table(
 # called it overfitting. The curves of this report's runs:
 
 # %% tags=["nbval-ignore-output"]
-show_figure(
-    figures.learning_curves([result.history for result in results], "Normal"),
-    "Learning curves of the normal phase, a line a rotation.",
-)
+if runs:
+    show_figure(
+        figures.learning_curves([run.history for run in runs], "Normal"),
+        "Learning curves of the normal phase, a line a rotation.",
+    )
 
 # %% tags=["nbval-ignore-output"]
-last = pd.concat([result.history.iloc[[-1]] for result in results])
-gap = (last["accuracy"] - last["val_accuracy"]).mean()
-show_text(
-    f"When training ended, the accuracy of segments was {last['accuracy'].mean():.1%} in training and "
-    f"{last['val_accuracy'].mean():.1%} in validation on average, a gap of {gap:.1%}: "
-    + (
-        "the network knows its training tracks far better than others, so in this run it overfits."
-        if gap > 0.1
-        else "so in this run there is little overfitting."
+if runs:
+    last = pd.concat([run.history.iloc[[-1]] for run in runs])
+    gap = (last["accuracy"] - last["val_accuracy"]).mean()
+    show_text(
+        f"When training ended, the accuracy of segments was {last['accuracy'].mean():.1%} in training and "
+        f"{last['val_accuracy'].mean():.1%} in validation on average, a gap of {gap:.1%}: "
+        + (
+            "the network knows its training tracks far better than others, so in this run it overfits."
+            if gap > 0.1
+            else "so in this run there is little overfitting."
+        )
     )
-)
 
 # %% [markdown]
 # The original names four possible causes: a network of four million parameters, the quality of the

@@ -39,18 +39,19 @@ import os
 profile = os.environ.get("GENRE_PROFILE", "demo")
 data = os.environ.get("GENRE_DATA", "")
 home = ".."
+results = os.environ.get("GENRE_RESULTS", "")  # a folder of published results, in place of data
 
 # %% tags=["nbval-ignore-output"]
 import keras
 import numpy as np
 import pandas as pd
 
-from genre_lib import GradientAccumulationModel, evaluation, figures, open_workspace
+from genre_lib import GradientAccumulationModel, evaluation, figures, findings, open_workspace
 from genre_lib.display import show_figure, show_table, show_text
 from genre_lib.phases import ACCUMULATION, NORMAL, variant_phases
 from genre_lib.runs import describe_runs
 
-workspace = open_workspace(profile, data, home)
+workspace = open_workspace(profile, data, home, results)
 profile = workspace.profile
 
 # %% [markdown]
@@ -131,21 +132,25 @@ show_text(
 # from the first in three ways at once: larger batches, noisier normalisation, and fewer updates an epoch.
 
 # %% tags=["nbval-ignore-output"]
-results = workspace.runs(ACCUMULATION)[ACCUMULATION]
-normal = workspace.runs(NORMAL)[NORMAL]
+runs = workspace.runs(NORMAL, ACCUMULATION)
+if gaps := findings.on_gaps(profile, runs):
+    show_text(gaps)
 
 # %% tags=["nbval-ignore-output"]
-same = {result.facts["rotation"] for result in results}
+accumulated = runs[ACCUMULATION]
+same = {run.facts["rotation"] for run in accumulated or runs[NORMAL]}
 compared = {
-    f"normal (batches of {profile.batch_size})": [r for r in normal if r.facts["rotation"] in same],
-    f"accumulation ({profile.accumulated_batch_size} in parts of {profile.micro_batch_size})": results,
+    f"normal (batches of {profile.batch_size})": [
+        run for run in runs[NORMAL] if run.facts["rotation"] in same
+    ],
+    f"accumulation ({profile.accumulated_batch_size} in parts of {profile.micro_batch_size})": accumulated,
 }
 rows = [
     {
         "phase": name,
         "segments": str(evaluation.accuracy(evaluation.pool(of_phase), "segments")),
         "tracks": str(evaluation.accuracy(evaluation.pool(of_phase), "tracks")),
-        "epochs": np.mean([len(r.history) for r in of_phase]),
+        "epochs": describe_runs(of_phase)["epochs"].mean(),
         "runs": len(of_phase),
     }
     for name, of_phase in compared.items()
@@ -158,17 +163,16 @@ show_table(
 )
 
 # %% tags=["nbval-ignore-output"]
-show_figure(
-    figures.learning_curves([result.history for result in results], "Accumulation"),
-    "Learning curves with accumulated gradients.",
-)
-
-# %% tags=["nbval-ignore-output"]
-show_table(
-    describe_runs(results),
-    "The runs of the accumulation phase.",
-    formats={"training": "{:.1%}", "validation": "{:.1%}", "minutes": "{:.1f}"},
-)
+if accumulated:
+    show_figure(
+        figures.learning_curves([run.history for run in accumulated], "Accumulation"),
+        "Learning curves with accumulated gradients.",
+    )
+    show_table(
+        describe_runs(accumulated),
+        "The runs of the accumulation phase.",
+        formats={"training": "{:.1%}", "validation": "{:.1%}", "minutes": "{:.1f}"},
+    )
 
 # %% [markdown]
 # ### What it saves
@@ -182,7 +186,7 @@ from pathlib import Path
 
 from genre_lib.step_memory import measure_updates
 
-updates = measure_updates(profile, Path(home) / "cache")
+updates = workspace.derived("updates", lambda: measure_updates(profile, Path(home) / "cache"))
 show_table(
     updates.rename(columns={"memory": "memory / MiB", "seconds": "time / s"}),
     f"One update of {profile.accumulated_batch_size} segments, each measured in a process of its own: memory "
@@ -203,20 +207,32 @@ from genre_lib.batch_statistics import compare_statistics
 from genre_lib.experiment import split_segments
 from genre_lib.runs import Run
 
-model = keras.saving.load_model(results[0].folder / "model.keras")
-training = split_segments(Run(profile, ACCUMULATION, 0), workspace.store)["train"]
-batch = training.sample(min(profile.accumulated_batch_size, len(training)), random_state=0)
-samples = workspace.store.read(batch["start"], profile.window)[..., np.newaxis]
-statistics = compare_statistics(model, samples, profile.micro_batch_size)
-show_table(
-    statistics.rename(
-        columns={"mean": "error of the mean / deviations", "deviation": "error of the deviation"}
-    ),
-    f"Statistics of micro-batches of {profile.micro_batch_size} segments against those of the batch of "
-    f"{len(batch)}: root mean square over filters and micro-batches. The mean is compared in standard "
-    "deviations of the batch, the standard deviation relatively.",
-    formats={"error of the mean / deviations": "{:.2f}", "error of the deviation": "{:.0%}"},
-)
+
+def statistics_of(run):
+    training = split_segments(Run(profile, ACCUMULATION, run.facts["rotation"]), workspace.store)[
+        "train"
+    ]
+    batch = training.sample(min(profile.accumulated_batch_size, len(training)), random_state=0)
+    samples = workspace.store.read(batch["start"], profile.window)[..., np.newaxis]
+    model = keras.saving.load_model(run.folder / "model.keras")
+    return compare_statistics(model, samples, profile.micro_batch_size).assign(segments=len(batch))
+
+
+# %% tags=["nbval-ignore-output"]
+if accumulated:
+    statistics = workspace.derived("batch_statistics", lambda: statistics_of(accumulated[0]))
+    show_table(
+        statistics.drop(columns="segments").rename(
+            columns={
+                "mean": "error of the mean / deviations",
+                "deviation": "error of the deviation",
+            }
+        ),
+        f"Statistics of micro-batches of {profile.micro_batch_size} segments against those of the batch of "
+        f"{statistics['segments'].iloc[0]}: root mean square over filters and micro-batches. The mean is "
+        "compared in standard deviations of the batch, the standard deviation relatively.",
+        formats={"error of the mean / deviations": "{:.2f}", "error of the deviation": "{:.0%}"},
+    )
 
 # %% [markdown]
 # No accumulation mends that exactly, since the statistics in one layer depend on those in every layer
@@ -250,16 +266,17 @@ found = workspace.runs(*ways.values())
 rows = []
 for name, phase in ways.items():
     of_way = [r for r in found[phase] if r.facts["rotation"] in same]
-    scores = evaluation.pool(of_way)
+    scores, described = evaluation.pool(of_way), describe_runs(of_way)
+    seconds = [second for run in of_way for second in run.history["seconds"]]
     rows.append(
         {
             "way to train": name,
             "segments": str(evaluation.accuracy(scores, "segments")),
             "tracks": str(evaluation.accuracy(scores, "tracks")),
-            "epochs": np.mean([len(r.history) for r in of_way]),
-            "best": describe_runs(of_way)["best"].mean(),
-            "training": describe_runs(of_way)["training"].mean(),
-            "s / epoch": np.median(np.concatenate([r.history["seconds"] for r in of_way])),
+            "epochs": described["epochs"].mean(),
+            "best": described["best"].mean(),
+            "training": described["training"].mean(),
+            "s / epoch": pd.Series(seconds, dtype=float).median(),
         }
     )
 table = pd.DataFrame(rows)
@@ -279,13 +296,15 @@ pools = {
 gains = {
     name: evaluation.difference(pools["accumulation"], scores)
     for name, scores in pools.items()
-    if name != "accumulation"
+    if name != "accumulation" and evaluation.comparable(pools["accumulation"], scores)
 }
 better = [f"{name} ({gain} points)" for name, gain in gains.items() if gain.low > 0]
 worse = [f"{name} ({gain} points)" for name, gain in gains.items() if gain.high < 0]
 show_text(
     "Against accumulation as the original did it, on the same tracks: better by more than chance explains: "
     f"{'; '.join(better) or 'none'}; worse: {'; '.join(worse) or 'none'}."
+    if gains
+    else "No way to train shares a run with accumulation, so that none can be compared with it."
 )
 
 # %% [markdown]

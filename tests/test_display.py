@@ -14,6 +14,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from genre_lib.display import (
     escape_markdown,
+    figure_png,
     pipe_table,
     png_size,
     show_figure,
@@ -66,6 +67,12 @@ def test_same_figure_gives_same_bytes(shown):
     for _ in range(2):
         show_figure(make_figure(), "Again.")
     assert shown[0][0]["image/png"] == shown[2][0]["image/png"]
+
+
+def test_the_png_of_a_figure_is_shown_like_the_figure(shown):
+    show_figure(make_figure(), "Again.")
+    show_figure(figure_png(make_figure()), "Again.")
+    assert shown[:2] == shown[2:]
 
 
 def test_figure_must_be_a_figure(shown):

@@ -139,6 +139,17 @@ def test_without_a_common_track_there_is_no_difference():
         evaluation.difference(scores_of([1, 0]), scores_of([1, 0], rotation=1))
 
 
+def test_only_what_was_tested_by_both_is_comparable():
+    scores, other = scores_of([1, 0]), scores_of([1, 0], rotation=1)
+    assert evaluation.comparable(scores, scores_of([0, 0]))
+    assert not evaluation.comparable(scores, other)
+    assert not evaluation.comparable(scores, evaluation.pool([]))
+
+
+def test_the_accuracy_of_no_run_reads_so():
+    assert str(evaluation.accuracy(evaluation.pool([]), "segments")) == "no run"
+
+
 def test_confusion_and_scores_by_genre():
     genres = ["blues", "jazz", "rock"]
     scores = pd.DataFrame({"label": [0, 0, 0, 1, 1, 2], "predicted": [0, 0, 1, 1, 1, 1]})

@@ -2,6 +2,7 @@
 
 import html
 import re
+import shutil
 from pathlib import Path
 
 import nbformat
@@ -13,6 +14,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from genre_lib import evaluation
 from genre_lib.__main__ import main
 from genre_lib.phases import ACCUMULATION, NORMAL
+from genre_lib.publication import publish
 from genre_lib.report import ReportError, make_report, run_notebooks
 from genre_lib.workspace import open_workspace
 
@@ -49,8 +51,11 @@ def report(runs_before, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def text(report):
-    page = report[0].read_text()
-    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", page)))
+    return text_of(report[0])
+
+
+def text_of(page):
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", page.read_text())))
 
 
 def test_the_report_has_the_sections_of_the_original(report):
@@ -84,6 +89,25 @@ def test_a_report_of_kept_runs_trains_nothing(report, runs_before):
     assert kept_runs() == runs_before
 
 
+def test_published_results_give_the_same_report_without_audio(report, text, tmp_path):
+    publish(open_workspace("smoke", home=ROOT), tmp_path / "results")
+    benchmarks = Path("report", "published", "benchmarks")
+    shutil.copytree(ROOT / benchmarks, tmp_path / "home" / benchmarks)
+    out = tmp_path / "out"
+    page, pdf = make_report(out=out, home=tmp_path / "home", results=tmp_path / "results")
+    rendered = text_of(page)
+    assert pdf.read_bytes().startswith(b"%PDF")
+    for fact in ("rendered from published results in results", "audio is not distributed"):
+        assert fact in rendered
+        assert fact not in text
+    assert "<audio" not in page.read_text()
+    assert [path.name for path in (tmp_path / "home").iterdir()] == ["report"]
+    workspace = open_workspace("smoke", home=ROOT)
+    for phase, results in workspace.runs().items():
+        accuracy = str(evaluation.accuracy(evaluation.pool(results)))
+        assert rendered.count(accuracy) == text.count(accuracy) > 0, phase
+
+
 def test_a_notebook_that_fails_is_named_with_its_cell(tmp_path):
     notebook = new_notebook(
         cells=[new_code_cell("x = 1"), new_code_cell("raise RuntimeError('no disk')")],
@@ -104,6 +128,7 @@ def test_a_notebook_that_fails_is_named_with_its_cell(tmp_path):
     [
         (["--profile", "full"], "'full' is not one of"),
         (["--data", "no/such/folder"], "no/such/folder"),
+        (["--results", "no/such/folder"], "no/such/folder/results.json: is not there"),
     ],
 )
 def test_a_wrong_argument_is_told_without_a_traceback(arguments, expected):
