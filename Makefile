@@ -41,8 +41,8 @@ test: lint  ## lint, unit tests on TensorFlow and in part on JAX, every notebook
 	    tests/test_checkpoints.py -k "not memory"
 	GENRE_PROFILE=smoke $(BIN)/python -m pytest --nbval --nbval-cell-timeout=600 -p no:cacheprovider notebooks
 
-test-reliability: $(ENV)  ## kill a small report at 20 random moments; little memory, one core
-	KILLS=20 GENRE_SMALL=1 $(BIN)/python -m pytest tests/reliability -s
+test-reliability: $(ENV)  ## 20 kills at random moments; little memory, one core
+	KILLS=20 $(BIN)/python -m pytest tests/reliability tests/benchmarks/test_small_machines.py -s
 
 lint: $(ENV)  ## ruff
 	$(BIN)/ruff check .

@@ -2,25 +2,22 @@
 
 import dataclasses
 import gc
-import math
 import random
 import time
 
 import keras
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from genre_lib import provenance
 from genre_lib.accumulation import GradientAccumulationModel
-from genre_lib.batch_statistics import ReestimatedStatistics
 from genre_lib.batches import SegmentBatches
-from genre_lib.checkpoints import Checkpoints
 from genre_lib.locks import locked
 from genre_lib.partitions import rotations
 from genre_lib.protocols import divide
 from genre_lib.resnet1d import build_resnet1d
 from genre_lib.runs import load_run, remove_leftovers, save_run
+from genre_lib.training import train
 
 
 def fit_run(run, store, runs_dir="runs", progress=True, networks=None):
@@ -62,7 +59,12 @@ def _train(run, store, folder, progress, networks):
     parts = split_segments(run, store)
     model = networks.give(run, len(store.genres))
     state = folder.with_name(f".{folder.name}.training")
-    history, seconds = _fit(model, run, store, parts, progress, state)
+    batches = {
+        "train": _batches(run, store, parts["train"], seed=run.seed),
+        "valid": _batches(run, store, parts["valid"]),
+        "statistics": _batches(run, store, parts["train"]),
+    }
+    history, seconds = train(model, run, batches, state, store.fingerprint, progress)
     begin = time.perf_counter()
     tested = pd.concat({split: parts[split] for split in ("test", "valid")}, names=["split"])
     tested = tested.reset_index("split")[["split", "track_id", "segment", "label"]]
@@ -230,67 +232,6 @@ def _batches(run, store, segments, seed=None):
     large = (run.phase.accumulates or run.phase.whole_batch) and seed is not None
     size = profile.accumulated_batch_size if large else profile.batch_size
     return SegmentBatches(store, segments, size, window=profile.window, seed=seed)
-
-
-def _fit(model, run, store, parts, progress, state):
-    profile, phase = run.profile, run.phase
-    patience = profile.patience
-    if phase.patience_in_updates:
-        patience = math.ceil(patience * profile.accumulated_batch_size / profile.batch_size)
-    stopping = keras.callbacks.EarlyStopping(
-        monitor="val_loss", patience=patience, restore_best_weights=True
-    )
-    checkpoints = Checkpoints(state, _made_from(run, store), stopping)
-    done = checkpoints.restore(model)
-    training = _batches(run, store, parts["train"], seed=run.seed)
-    for _ in range(done):
-        training.on_epoch_end()
-    callbacks = [stopping, checkpoints, _Bar(profile.epochs, done, progress)]
-    if phase.reestimates:
-        callbacks.append(ReestimatedStatistics(_batches(run, store, parts["train"])))
-    model.fit(
-        training,
-        validation_data=_batches(run, store, parts["valid"]),
-        # A training that was interrupted after its last epoch has none left.
-        initial_epoch=profile.epochs if checkpoints.stopped else done,
-        epochs=profile.epochs,
-        callbacks=callbacks,
-        shuffle=False,
-        verbose=0,
-    )
-    table = pd.DataFrame(checkpoints.history)
-    table.insert(0, "epoch", np.arange(1, len(table) + 1))
-    return table, checkpoints.seconds
-
-
-class _Bar(keras.callbacks.Callback):
-    """One line that follows the training."""
-
-    def __init__(self, epochs, done, progress):
-        super().__init__()
-        self.bar = tqdm(
-            total=epochs, initial=done, desc="  epochs", leave=False, disable=not progress
-        )
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.bar.set_postfix({name: f"{value:.3f}" for name, value in (logs or {}).items()})
-        self.bar.update()
-
-    def on_train_end(self, logs=None):
-        self.bar.close()
-
-
-def _made_from(run, store):
-    """What shapes a training beside the code: one that was made from anything else is another."""
-    return {
-        "profile": run.profile.digest(),
-        "phase": dataclasses.asdict(run.phase),
-        "rotation": run.rotation,
-        "seed": run.seed,
-        "corpus": store.fingerprint,
-        "backend": keras.backend.backend(),
-        "versions": provenance.versions(),
-    }
 
 
 def _facts(run, store):

@@ -1,4 +1,8 @@
-"""A training that is interrupted and goes on ends as one that was not, bit for bit."""
+"""A training that is interrupted and goes on ends as one that was not, bit for bit.
+
+All is real here but the network, which has one layer in place of thirty, so that it compiles in a
+second. `tests/reliability` does the same with the whole one, and with processes that are killed.
+"""
 
 import copy
 import dataclasses
@@ -29,6 +33,22 @@ TINY = dataclasses.replace(
     variants=("statistics",),
 )
 STATISTICS = variant_phases(TINY)["statistics"][0]
+
+
+def small_network(window, n_classes, **_):
+    inputs = keras.Input((window, 1), dtype="int16")
+    x = keras.layers.Rescaling(1 / 2**15)(inputs)
+    x = keras.layers.Conv1D(8, 64, strides=32, activation="relu")(x)
+    x = keras.layers.BatchNormalization(momentum=0.9)(x)
+    x = keras.layers.GlobalAveragePooling1D()(x)
+    return keras.Model(inputs, keras.layers.Dense(n_classes, activation="softmax")(x))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_networks():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("genre_lib.experiment.build_resnet1d", small_network)
+        yield
 
 
 class Interrupted(RuntimeError):
