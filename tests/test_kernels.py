@@ -21,7 +21,7 @@ def dying(path, *cells):
     [
         ("import os\nos.kill(os.getpid(), 9)", r"was killed \(SIGKILL: .*memory"),
         ("import os\nos.kill(os.getpid(), 11)", r"was killed \(SIGSEGV"),
-        ("import os\nos._exit(3)", "exit status 3"),
+        ("import os\nos._exit(3)", "ended by itself, with exit status 3"),
     ],
 )
 def test_a_kernel_that_dies_is_named_with_its_cell_and_its_end(last, why, tmp_path):
