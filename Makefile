@@ -12,10 +12,10 @@ BIN := .venv/bin
 ENV := .venv/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help env report publish data test lint notebooks lab benchmark lock clean
+.PHONY: help env report publish data test test-reliability lint notebooks lab benchmark lock clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  make report PROFILE=laptop DATA=path/to/genres OUT=path/to/folder JOBS=4"
 	@echo "  make report RESULTS=report/published/gtzan_four"
@@ -44,8 +44,12 @@ data: $(ENV)  ## download GTZAN into the folder DATA
 
 test: lint  ## lint, unit tests on TensorFlow and in part on JAX, every notebook
 	$(BIN)/python -m pytest tests --ignore=tests/benchmarks -n 2 --dist loadfile
-	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/test_accumulation.py tests/test_batch_statistics.py -k "not memory"
+	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/test_accumulation.py tests/test_batch_statistics.py \
+	    tests/test_checkpoints.py -k "not memory"
 	GENRE_PROFILE=smoke $(BIN)/python -m pytest --nbval --nbval-cell-timeout=600 -p no:cacheprovider notebooks
+
+test-reliability: $(ENV)  ## 20 kills at random moments; little memory, one core
+	KILLS=20 $(BIN)/python -m pytest tests/reliability tests/benchmarks/test_small_machines.py -s
 
 lint: $(ENV)  ## ruff
 	$(BIN)/ruff check .

@@ -12,6 +12,7 @@ import soundfile
 from tqdm import tqdm
 
 from genre_lib.audio import SAMPLE_RATE
+from genre_lib.locks import locked
 from genre_lib.synthesis import RECIPES, play
 
 TRUTH_COLUMNS = ["track_id", "fault", "other_track_id", "detail"]
@@ -79,13 +80,19 @@ def make_demo_corpus(folder, tracks_per_genre=18, seconds=9.0, seed=0, progress=
             f"least {_FEWEST_TRACKS} tracks a genre and 8 seconds."
         )
     wanted = {"tracks_per_genre": tracks_per_genre, "seconds": seconds, "seed": seed}
-    if folder.exists() and any(folder.iterdir()):
-        _check_is(folder, wanted)
-        return read_truth(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    if not _is_there(folder, wanted):
+        with locked(folder.with_name(f".{folder.name}.lock")):
+            if not _is_there(folder, wanted):
+                _make(folder, wanted, progress)
+    return read_truth(folder)
+
+
+def _make(folder, wanted, progress):
+    for leftover in folder.parent.glob(f".{folder.name}-*"):  # of processes that were killed at it
+        shutil.rmtree(leftover, ignore_errors=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        _write(beside, tracks_per_genre, seconds, seed, progress)
+        _write(beside, **wanted, progress=progress)
         (beside / "demo.json").write_text(json.dumps(wanted))
         beside.chmod(0o755)
         if folder.exists():
@@ -93,7 +100,6 @@ def make_demo_corpus(folder, tracks_per_genre=18, seconds=9.0, seed=0, progress=
         beside.rename(folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-    return read_truth(folder)
 
 
 def read_truth(folder):
@@ -114,7 +120,9 @@ def read_truth(folder):
     return pd.read_csv(Path(folder) / "truth.csv", dtype=str, keep_default_na=False)
 
 
-def _check_is(folder, wanted):
+def _is_there(folder, wanted):
+    if not folder.exists() or not any(folder.iterdir()):
+        return False
     try:
         found = json.loads((folder / "demo.json").read_text())
     except (OSError, ValueError):
@@ -125,6 +133,7 @@ def _check_is(folder, wanted):
             f"{'one made with ' + str(found) if found else 'something else'}. Move it away or "
             "choose another folder."
         )
+    return True
 
 
 def _write(folder, tracks_per_genre, seconds, seed, progress):

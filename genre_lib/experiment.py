@@ -2,29 +2,30 @@
 
 import dataclasses
 import gc
-import math
 import random
 import time
 
 import keras
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from genre_lib import provenance
 from genre_lib.accumulation import GradientAccumulationModel
-from genre_lib.batch_statistics import ReestimatedStatistics
 from genre_lib.batches import SegmentBatches
+from genre_lib.locks import locked
 from genre_lib.partitions import rotations
 from genre_lib.protocols import divide
 from genre_lib.resnet1d import build_resnet1d
-from genre_lib.runs import load_run, save_run
+from genre_lib.runs import load_run, remove_leftovers, save_run
+from genre_lib.training import train
 
 
 def fit_run(run, store, runs_dir="runs", progress=True, networks=None):
     """Train, validate and test once, and keep what came of it.
 
-    Called again with a run that is kept, it returns that run.
+    Called again with a run that is kept, it returns that run; with one that was interrupted, it
+    goes on after the last epoch that was whole. Where another process is at the same run, it
+    waits for what comes of it.
 
     Parameters
     ----------
@@ -47,18 +48,32 @@ def fit_run(run, store, runs_dir="runs", progress=True, networks=None):
     kept = load_run(folder)
     if kept is not None:
         return kept
-    begin = time.time()
+    with locked(folder.with_name(f".{folder.name}.lock")):
+        if load_run(folder) is None:
+            _train(run, store, folder, progress, networks or Networks())
+    return load_run(folder)
+
+
+def _train(run, store, folder, progress, networks):
+    remove_leftovers(folder)
     parts = split_segments(run, store)
-    model = (networks or Networks()).give(run, len(store.genres))
-    history = _fit(model, run, store, parts, progress)
+    model = networks.give(run, len(store.genres))
+    state = folder.with_name(f".{folder.name}.training")
+    batches = {
+        "train": _batches(run, store, parts["train"], seed=run.seed),
+        "valid": _batches(run, store, parts["valid"]),
+        "statistics": _batches(run, store, parts["train"]),
+    }
+    history, seconds = train(model, run, batches, state, store.fingerprint, progress)
+    begin = time.perf_counter()
     tested = pd.concat({split: parts[split] for split in ("test", "valid")}, names=["split"])
     tested = tested.reset_index("split")[["split", "track_id", "segment", "label"]]
     probabilities = np.concatenate(
         [model.predict(_batches(run, store, parts[s]), verbose=0) for s in ("test", "valid")]
     )
-    facts = _facts(run, store) | {"seconds": round(time.time() - begin, 1)}
+    facts = _facts(run, store) | {"seconds": round(seconds + time.perf_counter() - begin, 1)}
     save_run(folder, facts, history, tested.reset_index(drop=True), probabilities, model.save)
-    return load_run(folder)
+    state.unlink(missing_ok=True)
 
 
 class Networks:
@@ -217,53 +232,6 @@ def _batches(run, store, segments, seed=None):
     large = (run.phase.accumulates or run.phase.whole_batch) and seed is not None
     size = profile.accumulated_batch_size if large else profile.batch_size
     return SegmentBatches(store, segments, size, window=profile.window, seed=seed)
-
-
-def _fit(model, run, store, parts, progress):
-    profile, phase = run.profile, run.phase
-    patience = profile.patience
-    if phase.patience_in_updates:
-        patience = math.ceil(patience * profile.accumulated_batch_size / profile.batch_size)
-    epochs = _Epochs(profile.epochs, progress)
-    callbacks = [
-        keras.callbacks.EarlyStopping(
-            monitor="val_loss", patience=patience, restore_best_weights=True
-        ),
-        epochs,
-    ]
-    if phase.reestimates:
-        callbacks.append(ReestimatedStatistics(_batches(run, store, parts["train"])))
-    history = model.fit(
-        _batches(run, store, parts["train"], seed=run.seed),
-        validation_data=_batches(run, store, parts["valid"]),
-        epochs=profile.epochs,
-        callbacks=callbacks,
-        shuffle=False,
-        verbose=0,
-    )
-    table = pd.DataFrame(history.history)
-    table.insert(0, "epoch", np.arange(1, len(table) + 1))
-    return table.assign(seconds=epochs.seconds)
-
-
-class _Epochs(keras.callbacks.Callback):
-    """One line that follows the training, and the seconds of each epoch."""
-
-    def __init__(self, epochs, progress):
-        super().__init__()
-        self.seconds = []
-        self.bar = tqdm(total=epochs, desc="  epochs", leave=False, disable=not progress)
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.begin = time.perf_counter()
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.seconds.append(round(time.perf_counter() - self.begin, 3))
-        self.bar.set_postfix({name: f"{value:.3f}" for name, value in (logs or {}).items()})
-        self.bar.update()
-
-    def on_train_end(self, logs=None):
-        self.bar.close()
 
 
 def _facts(run, store):

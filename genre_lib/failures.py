@@ -62,6 +62,25 @@ def _write(note, path):
     beside.replace(path)
 
 
+def failure_reason(folder):
+    """Return in one line why a run failed when it was last tried.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run.
+
+    Returns
+    -------
+    str or None
+        None where it did not, or where the note cannot be read.
+    """
+    try:
+        return json.loads(failure_record(folder).read_text())["reason"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def failed_runs(planned, runs_dir, fingerprint):
     """List those of some runs that failed when they were last tried.
 
@@ -77,10 +96,10 @@ def failed_runs(planned, runs_dir, fingerprint):
     pandas.DataFrame
         ``phase``, ``rotation`` (from 1), ``seed``, ``reason`` (one line).
     """
-    records = {run: failure_record(run.folder(runs_dir, fingerprint)) for run in planned}
+    reasons = {run: failure_reason(run.folder(runs_dir, fingerprint)) for run in planned}
     rows = [
-        (run.phase.name, run.rotation + 1, run.seed, json.loads(record.read_text())["reason"])
-        for run, record in records.items()
-        if record.is_file()
+        (run.phase.name, run.rotation + 1, run.seed, reason)
+        for run, reason in reasons.items()
+        if reason
     ]
     return pd.DataFrame(rows, columns=["phase", "rotation", "seed", "reason"])

@@ -8,12 +8,16 @@ import time
 from pathlib import Path
 
 import papermill
+from jupyter_client import AsyncKernelManager
+from nbclient.exceptions import DeadKernelError
 from tqdm import tqdm
 
 from genre_lib import provenance
 from genre_lib.binding import bind
 from genre_lib.corpus import fingerprint
 from genre_lib.failures import failed_runs
+from genre_lib.kernels import describe_death
+from genre_lib.locks import locked
 from genre_lib.runs import load_runs
 from genre_lib.workspace import open_workspace
 
@@ -34,7 +38,9 @@ class ReportError(RuntimeError):
 def make_report(profile=None, data="", out="report/build", home=ROOT, results=""):
     """Run all notebooks and bind the report.
 
-    Runs that are kept are not trained again, so a second call takes seconds a notebook.
+    Runs that are kept are not trained again, so a second call takes seconds a notebook, and one
+    after a call that was killed goes on where that was. Where another process is at a report in
+    the same folder, it is waited for.
 
     Parameters
     ----------
@@ -58,7 +64,7 @@ def make_report(profile=None, data="", out="report/build", home=ROOT, results=""
     Raises
     ------
     ReportError
-        If a notebook stops with an error.
+        If a notebook stops with an error, or its kernel dies.
     CorpusError, ValueError
         If `data`, `profile` or `results` cannot be used, or contradict each other.
     """
@@ -74,19 +80,28 @@ def make_report(profile=None, data="", out="report/build", home=ROOT, results=""
             "away, or choose other results."
         )
     parameters = {"profile": name, "data": data, "home": str(home), "results": results}
-    executed = run_notebooks(sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")), out, parameters)
-    took = datetime.timedelta(seconds=round(time.monotonic() - begin))
-    return bind(
-        executed,
-        out,
-        title=TITLE,
-        subtitle=SUBTITLE,
-        authors=AUTHORS,
-        date=datetime.date.today().isoformat(),
-        notice=_notice(workspace),
-        provenance=describe(workspace, str(took)),
-        template_dir=ROOT / "report",
-    )
+    with locked(out / ".report.lock"):
+        _remove_leftovers(out)
+        notebooks = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+        executed = run_notebooks(notebooks, out, parameters)
+        took = datetime.timedelta(seconds=round(time.monotonic() - begin))
+        return bind(
+            executed,
+            out,
+            title=TITLE,
+            subtitle=SUBTITLE,
+            authors=AUTHORS,
+            date=datetime.date.today().isoformat(),
+            notice=_notice(workspace),
+            provenance=describe(workspace, str(took)),
+            template_dir=ROOT / "report",
+        )
+
+
+def _remove_leftovers(out):
+    # Of calls that were killed while they bound; none is at it now.
+    for leftover in out.glob(".binding-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _notice(workspace):
@@ -113,10 +128,11 @@ def run_notebooks(notebooks, out, parameters):
     Raises
     ------
     ReportError
-        If a cell fails.
+        If a cell fails, or a kernel dies.
     """
     folder = out / "notebooks"
-    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        shutil.rmtree(folder)
     folder.mkdir(parents=True)
     # Kernels inherit these: TensorFlow's greetings are no news to anyone who waits for a report,
     # and a notebook that takes a whole GPU leaves nothing to runs side by side.
@@ -126,23 +142,34 @@ def run_notebooks(notebooks, out, parameters):
     executed = []
     for number, notebook in enumerate(tqdm(notebooks, desc="Notebooks", unit="notebook")):
         tqdm.write(f"[{number + 1}/{len(notebooks)}] {notebook.name}", file=sys.stderr)
-        try:
-            papermill.execute_notebook(
-                notebook,
-                folder / notebook.name,
-                parameters=parameters,
-                cwd=notebook.parent,
-                progress_bar=False,
-                stderr_file=sys.stderr,
-            )
-        except papermill.PapermillExecutionError as error:
-            raise ReportError(
-                f"{notebook.name}, cell {error.cell_index + 1}: {error.ename}: {error.evalue}. The "
-                f"notebook as far as it went is {folder / notebook.name}. Runs that were finished "
-                "are kept: mend the cause and call again."
-            ) from error
+        _run_notebook(notebook, folder / notebook.name, parameters)
         executed.append(folder / notebook.name)
     return executed
+
+
+def _run_notebook(notebook, target, parameters):
+    kernel = AsyncKernelManager()
+    try:
+        papermill.execute_notebook(
+            notebook,
+            target,
+            parameters=parameters,
+            cwd=notebook.parent,
+            progress_bar=False,
+            stderr_file=sys.stderr,
+            km=kernel,
+        )
+    except papermill.PapermillExecutionError as error:
+        raise ReportError(
+            f"{notebook.name}, cell {error.cell_index + 1}: {error.ename}: {error.evalue}. The "
+            f"notebook as far as it went is {target}. Runs that were finished are kept: mend the "
+            "cause and call again."
+        ) from error
+    except DeadKernelError as error:
+        raise ReportError(
+            f"{describe_death(target, kernel)}. Runs that were finished are kept, and one that was "
+            "not goes on after its last whole epoch: call again."
+        ) from error
 
 
 def describe(workspace, took):

@@ -167,6 +167,18 @@ def save_run(folder, facts, history, segments, probabilities, save_model):
         shutil.rmtree(beside, ignore_errors=True)
 
 
+def remove_leftovers(folder):
+    """Remove what processes that were killed while they kept a run have left beside its place.
+
+    Parameters
+    ----------
+    folder : Path
+        As from `Run.folder`; no other process may be keeping this run.
+    """
+    for leftover in folder.parent.glob(f".{folder.name}-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
 def load_run(folder):
     """Read a kept run.
 

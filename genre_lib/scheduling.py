@@ -8,11 +8,12 @@ import warnings
 from pathlib import Path
 
 import joblib
-from joblib.externals.loky import get_reusable_executor
+from joblib.externals.loky import ProcessPoolExecutor, get_reusable_executor
+from joblib.externals.loky.process_executor import BrokenProcessPool
 from tqdm import tqdm
 
 from genre_lib.experiment import Networks, fit_run
-from genre_lib.failures import attempt
+from genre_lib.failures import attempt, failure_reason
 from genre_lib.runs import load_run, load_runs
 
 
@@ -24,7 +25,8 @@ def fit_runs(runs, store, runs_dir="runs", progress=True, jobs=None):
     """Make sure that every run is kept, training those that are not.
 
     A run that fails is warned of, noted beside its place (see `genre_lib.failures`) and tried
-    again by the next call; the others go on.
+    again by the next call; the others go on. So they do where a worker process is killed: those
+    that are left are then trained one at a time, each in a process of its own.
 
     With one job, all is done in this process. With more, worker processes train side by side and
     share the cores of the machine. To use the machines of a Dask cluster, set the environment
@@ -98,13 +100,33 @@ def _attempts(runs, store, runs_dir, bar, jobs):
     if not runs:
         return
     if jobs > 1 or _scheduler():
-        work = functools.partial(_attempt_in_worker, store=store, runs_dir=runs_dir)
-        yield from side_by_side(work, runs, jobs)
+        yield from _attempts_in_workers(runs, store, runs_dir, jobs)
         return
     networks = Networks()
     for run in runs:
         bar.set_postfix_str(_name(run))
         yield _attempt(run, store, runs_dir, not bar.disable, networks)
+
+
+def _attempts_in_workers(runs, store, runs_dir, jobs):
+    work = functools.partial(_attempt_in_worker, store=store, runs_dir=runs_dir)
+    left = list(runs)
+    try:
+        for run, reason in side_by_side(work, runs, jobs):
+            left.remove(run)
+            yield run, reason
+    except BrokenProcessPool:
+        # Mostly for want of memory, of which one run at a time needs least; and by itself, one that
+        # takes its process with it is known.
+        warnings.warn(
+            f"a worker process was killed: the {len(left)} runs that are left are trained one at a "
+            "time. If memory was short, fewer jobs need less.",
+            stacklevel=4,
+        )
+        for run in left:
+            train = functools.partial(in_process_of_its_own, work, run, min(jobs, len(runs)))
+            folder = run.folder(runs_dir, store.fingerprint)
+            yield run, attempt(train, folder) or failure_reason(folder)
 
 
 def _attempt(run, store, runs_dir, progress, networks):
@@ -177,6 +199,31 @@ def side_by_side(work, items, jobs):
         finally:
             # Idle processes would hold their networks, and memory of a GPU, for minutes.
             get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=True)
+
+
+def in_process_of_its_own(work, item, shares):
+    """Call a function with an item in a new process.
+
+    Parameters
+    ----------
+    work : callable
+        Takes an item. It, the item and what it returns are pickled.
+    item : object
+    shares : int
+        The process takes the machine's cores divided by this.
+
+    Returns
+    -------
+    object
+        What `work` returns.
+
+    Raises
+    ------
+    joblib.externals.loky.process_executor.BrokenProcessPool
+        If the process is killed.
+    """
+    with ProcessPoolExecutor(1) as pool:
+        return pool.submit(_call, work, item, shares).result()
 
 
 @contextlib.contextmanager

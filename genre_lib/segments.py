@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from genre_lib.audio import read_audio
 from genre_lib.corpus import fingerprint, genre_names, usable
+from genre_lib.locks import locked
 
 _FORMAT = 1
 
@@ -175,14 +176,22 @@ def build_store(corpus, folder="cache", *, jobs=-1, progress=True):
         )
     place = Path(folder) / f"store-{fingerprint(corpus)}-{_FORMAT}"
     if not (place / "store.json").is_file():
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix=".store-", dir=folder))
-        try:
-            _write_store(corpus, tracks, beside, jobs, progress)
-            _move_into_place(beside, place)
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
+        with locked(Path(folder) / ".stores.lock"):
+            # Another process may have built it while this one waited; others were killed at it.
+            for leftover in Path(folder).glob(".store-*"):
+                shutil.rmtree(leftover, ignore_errors=True)
+            if not (place / "store.json").is_file():
+                _build(corpus, tracks, place, jobs, progress)
     return SegmentStore(place)
+
+
+def _build(corpus, tracks, place, jobs, progress):
+    beside = Path(tempfile.mkdtemp(prefix=".store-", dir=place.parent))
+    try:
+        _write_store(corpus, tracks, beside, jobs, progress)
+        _move_into_place(beside, place)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
 
 
 def _write_store(corpus, tracks, folder, jobs, progress):
@@ -198,9 +207,11 @@ def _write_store(corpus, tracks, folder, jobs, progress):
                 f"{path}: has {len(audio)} samples now and had {end - begin} when the corpus was "
                 "read. Leave the audio alone while the store is built, and call again."
             )
-        # Mapped track by track: one map of all would count as memory of this process, page by page.
-        place = header + audio.itemsize * begin
-        np.memmap(target, "<i2", mode="r+", offset=place, shape=audio.shape)[:] = audio
+        # Written, and not mapped: what is mapped counts as memory of this process, and on a full
+        # disk it ends the process in place of raising an error.
+        with target.open("r+b") as file:
+            file.seek(header + audio.itemsize * begin)
+            file.write(audio.astype("<i2", copy=False))
 
     work = joblib.Parallel(n_jobs=jobs, prefer="threads", return_as="generator")(
         joblib.delayed(copy)(path, begin, end)
