@@ -75,9 +75,10 @@ def open_sound(path):
     """
     # libsndfile says "System error" of a file that is not there or may not be read, and waits for
     # ever at a named pipe.
-    if not stat.S_ISREG(os.stat(path).st_mode):
+    path = Path(path)
+    if not stat.S_ISREG(path.stat().st_mode):
         raise OSError(None, "not a regular file", str(path))
-    Path(path).open("rb").close()
+    path.open("rb").close()
     # Names on a POSIX disk are bytes, and need not be UTF-8.
     return soundfile.SoundFile(os.fsencode(path) if os.name == "posix" else path)
 

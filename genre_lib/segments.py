@@ -11,7 +11,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from genre_lib.audio import read_audio
-from genre_lib.corpus import fingerprint, genre_names, usable
+from genre_lib.corpus import describe_left_out, digest, fingerprint, genre_names, usable
 
 _FORMAT = 1
 
@@ -66,7 +66,11 @@ class SegmentStore:
         facts = json.loads((folder / "store.json").read_text())
         self.folder, self.genres = folder, facts["genres"]
         self.fingerprint = facts["fingerprint"]
-        self.tracks = pd.read_csv(folder / "tracks.csv", dtype={"track_id": str, "genre": str})
+        self.tracks = pd.read_csv(
+            folder / "tracks.csv",
+            dtype={"track_id": str, "genre": str},
+            keep_default_na=False,  # a genre may be called "NA"
+        )
         self._map_samples()
 
     def _map_samples(self):
@@ -169,10 +173,7 @@ def build_store(corpus, folder="cache", *, jobs=-1, progress=True):
     """
     tracks = usable(corpus)
     if tracks.empty:
-        raise ValueError(
-            f"none of the {len(corpus)} tracks is usable; the column 'status' of the corpus says "
-            "why of each."
-        )
+        raise ValueError(f"none of the tracks can be used: {describe_left_out(corpus)}.")
     place = Path(folder) / f"store-{fingerprint(corpus)}-{_FORMAT}"
     if not (place / "store.json").is_file():
         Path(folder).mkdir(parents=True, exist_ok=True)
@@ -191,20 +192,22 @@ def _write_store(corpus, tracks, folder, jobs, progress):
     shape = (int(offsets[-1]),)
     header = np.lib.format.open_memmap(target, mode="w+", dtype="<i2", shape=shape).offset
 
-    def copy(path, begin, end):
+    def copy(path, begin, end, sha256):
         audio = read_audio(path)
-        if len(audio) != end - begin:
+        if digest(audio) != sha256:
             raise ValueError(
-                f"{path}: has {len(audio)} samples now and had {end - begin} when the corpus was "
-                "read. Leave the audio alone while the store is built, and call again."
+                f"{path}: has other samples now ({len(audio)}) than when the corpus was read "
+                f"({end - begin}). Leave the audio alone while the store is built, and call again."
             )
         # Mapped track by track: one map of all would count as memory of this process, page by page.
         place = header + audio.itemsize * begin
         np.memmap(target, "<i2", mode="r+", offset=place, shape=audio.shape)[:] = audio
 
     work = joblib.Parallel(n_jobs=jobs, prefer="threads", return_as="generator")(
-        joblib.delayed(copy)(path, begin, end)
-        for path, begin, end in zip(tracks["path"], offsets[:-1], offsets[1:], strict=True)
+        joblib.delayed(copy)(path, begin, end, sha256)
+        for path, begin, end, sha256 in zip(
+            tracks["path"], offsets[:-1], offsets[1:], tracks["sha256"], strict=True
+        )
     )
     bar = tqdm(work, total=len(tracks), desc="Storing", unit="track", disable=not progress)
     for _ in bar:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from genre_lib.corpus import load_corpus, usable
 from genre_lib.demo_corpus import make_demo_corpus
+from genre_lib.partitions import require_divisible
 from genre_lib.phases import phases, protocol_phase
 from genre_lib.profiles import Profile, get_profile
 from genre_lib.protocols import annotate, divide, find_faults, is_gtzan
@@ -147,9 +148,9 @@ def open_workspace(profile="demo", data="", home=".."):
     Raises
     ------
     CorpusError
-        If `data` is no corpus.
+        If `data` is no corpus, or cannot be divided into the partitions of the profile.
     ValueError
-        If the profile is not known, or no track can be used.
+        If the profile is not known.
     """
     profile = profile if isinstance(profile, Profile) else get_profile(profile)
     home = Path(home)
@@ -158,6 +159,7 @@ def open_workspace(profile="demo", data="", home=".."):
     if is_demo:
         make_demo_corpus(folder)
     corpus = load_corpus(folder, min_samples=profile.window, progress=False)
+    require_divisible(corpus, profile.n_partitions, folder)
     store = build_store(corpus, home / "cache")
     name = "demo corpus" if is_demo else f"corpus {folder.resolve().name}"
     return Workspace(profile, name, is_demo, corpus, store, home / "runs", home / "cache")
