@@ -40,9 +40,11 @@ test: lint  ## lint, unit tests on TensorFlow and in part on JAX, every notebook
 	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/test_accumulation.py tests/test_batch_statistics.py -k "not memory"
 	GENRE_PROFILE=smoke $(BIN)/python -m pytest --nbval --nbval-cell-timeout=600 -p no:cacheprovider notebooks
 
-lint: $(ENV)  ## ruff
+lint: $(ENV)  ## ruff, and known vulnerabilities of the dependencies (a warning, where a network allows)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	@test ! -x $(BIN)/pip-audit && echo "pip-audit: skipped, it is not installed" || \
+	$(BIN)/pip-audit --requirement requirements.lock --disable-pip --no-deps --strict --progress-spinner off --timeout 5 2>/dev/null
 
 notebooks: $(ENV)  ## after editing a notebooks/*.py: bring the .ipynb in step and run them
 	$(BIN)/jupytext --sync notebooks/*.py

@@ -169,9 +169,10 @@ show_text(f"Accumulation took {saved:.1f} times less memory here than the batch 
 # %% tags=["nbval-ignore-output"]
 from genre_lib.batch_statistics import compare_statistics
 from genre_lib.experiment import split_segments
+from genre_lib.kept_network import load_network
 from genre_lib.runs import Run
 
-model = keras.saving.load_model(results[0].folder / "model.keras")
+model = load_network(results[0])
 training = split_segments(Run(profile, ACCUMULATION, 0), workspace.store)["train"]
 batch = training.sample(min(profile.accumulated_batch_size, len(training)), random_state=0)
 samples = workspace.store.read(batch["start"], profile.window)[..., np.newaxis]

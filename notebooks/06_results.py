@@ -216,8 +216,8 @@ show_figure(
 # %% tags=["nbval-ignore-output"]
 best, worst = table.loc[table["F1"].idxmax()], table.loc[table["F1"].idxmin()]
 show_text(
-    f"In the normal phase the best recognised genre is {best['genre']} (F1 {best['F1']:.2f}), the worst "
-    f"{worst['genre']} (F1 {worst['F1']:.2f}). {findings.on_confusions(counts)}"
+    f"In the normal phase the best recognised genre is {escape_markdown(best['genre'])} "
+    f"(F1 {best['F1']:.2f}), the worst {escape_markdown(worst['genre'])} (F1 {worst['F1']:.2f}). {findings.on_confusions(counts)}"
 )
 
 # %% [markdown]
