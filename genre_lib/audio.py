@@ -116,12 +116,18 @@ def read_audio(path):
     except OSError as error:
         raise AudioError(path, "undecodable", error.strerror or str(error)) from error
     except soundfile.SoundFileError as error:
-        # The decoder's message repeats the path; the reason is what follows the last colon.
-        raise AudioError(path, "undecodable", str(error).rsplit(": ", 1)[-1].rstrip(".")) from error
+        raise AudioError(path, "undecodable", _describe(error)) from error
     samples = np.concatenate(blocks or [np.zeros(0, np.int16)])
     if samples.size == 0:
         raise AudioError(path, "empty", "the file has no samples")
     return samples
+
+
+def _describe(error):
+    # The decoder's message repeats the path; the reason is what follows the last colon.
+    reason = str(error).rsplit(": ", 1)[-1].rstrip(".")
+    # What it says of an mp3 file without mp3 in it; that the file is there, `open_sound` has seen.
+    return "no sound is found in it" if reason.startswith("File does not exist") else reason
 
 
 def _refuse_header(path, file):
