@@ -157,7 +157,9 @@ def _blocks(path, file, dtype):
 def _mono_int16(path, file):
     convert = soxr.ResampleStream(file.samplerate, SAMPLE_RATE, 1).resample_chunk
     for block in _blocks(path, file, "float32"):
-        yield _to_int16(path, convert(_finite(path, block.mean(axis=1))))
+        with np.errstate(over="ignore", invalid="ignore"):  # seen by what it comes to
+            mono = block.mean(axis=1)
+        yield _to_int16(path, convert(_finite(path, mono)))
     yield _to_int16(path, convert(np.zeros(0, np.float32), last=True))
 
 
