@@ -62,7 +62,8 @@ def without_home(text):
     -------
     str
     """
-    return text.replace(str(Path.home()), "~")
+    home = Path.home()
+    return text if home == Path(home.anchor) else text.replace(str(home), "~")
 
 
 def machine():
