@@ -10,6 +10,8 @@ JOBS    ?= 2
 CORPUS := $(if $(PROFILE),--profile "$(PROFILE)") --data "$(DATA)"
 BIN := .venv/bin
 ENV := .venv/.complete
+AUDIT := $(BIN)/pip-audit --requirement requirements.lock --disable-pip --no-deps --strict \
+    --progress-spinner off --timeout 5
 
 .DEFAULT_GOAL := help
 .PHONY: help env report publish data test test-reliability lint notebooks lab benchmark lock clean
@@ -51,9 +53,13 @@ test: lint  ## lint, unit tests on TensorFlow and in part on JAX, every notebook
 test-reliability: $(ENV)  ## 20 kills at random moments; little memory, one core
 	KILLS=20 $(BIN)/python -m pytest tests/reliability tests/benchmarks/test_small_machines.py -s
 
-lint: $(ENV)  ## ruff
+lint: $(ENV)  ## ruff, and known vulnerabilities of the locked versions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	@# A warning and no failure: what becomes known tomorrow must not break what passed today.
+	@if found=$$($(AUDIT) 2>/dev/null); then echo "pip-audit: no known vulnerability"; \
+	elif [ -n "$$found" ]; then echo "pip-audit, a warning: $$found"; \
+	else echo "pip-audit: skipped, it is not installed or got no answer from the network"; fi
 
 notebooks: $(ENV)  ## after editing a notebooks/*.py: bring the .ipynb in step and run them
 	$(BIN)/jupytext --sync notebooks/*.py

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import click
 
-from genre_lib.profiles import PROFILES
+try:
+    from genre_lib.profiles import PROFILES
+except ValueError as error:  # a profile that its user has changed
+    sys.exit(f"genre_lib/profiles.py: {error}")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -1,32 +1,20 @@
 """What is in a folder of audio, what is wrong with it, and whether it can be trained on."""
 
-import hashlib
 from pathlib import Path
 
 import joblib
 import pandas as pd
-import soundfile
 from tabulate import tabulate
 
 from genre_lib.audio import SAMPLE_RATE
 from genre_lib.corpus import load_corpus, usable
 from genre_lib.faults import find_exact_repetitions
+from genre_lib.partitions import indivisible
+from genre_lib.probing import probe
 from genre_lib.profiles import PAPER
 from genre_lib.published import catalogue
 from genre_lib.segments import segment_starts
 
-# By suffix: the names that libsndfile has for such a file, and how one begins.
-_SUFFIXES = {
-    ".wav": (("WAV", "WAVEX", "RF64"), (b"RIFF", b"RF64")),
-    ".au": (("AU",), (b".snd",)),
-    ".flac": (("FLAC",), (b"fLaC",)),
-    ".ogg": (("OGG",), (b"OggS",)),
-    ".mp3": (("MP3",), (b"ID3", b"\xff\xfb", b"\xff\xfa", b"\xff\xf3", b"\xff\xf2")),
-}
-_HEAD = 512  # bytes read to tell text from other data
-_NO_LENGTH = (
-    0x7FFF_0000  # programs that write into a pipe leave such a length in the header, or more
-)
 _NAMED = 5  # files that are converted; a whole corpus may be
 
 
@@ -57,7 +45,8 @@ def check_corpus(folder, *, jobs=-1, progress=True):
           conversion,
         - ``faults``: ``file``, ``fault`` and ``detail``. A fault is a status of `load_corpus`;
           ``"misnamed"``: another format than the suffix says; ``"cut short"``: less audio than
-          the header announces; ``"repetition"``: the same audio as another usable track,
+          the header announces (an Ogg file: no last page), which is used as far as it goes;
+          ``"repetition"``: the same audio as another usable track,
         - ``converted``: the usable files that are not mono at 22 050 Hz: ``file``, ``rate_hz``,
           ``channels``,
         - ``wav_files``, and ``original_wav_files``: those that are GTZAN's byte for byte, by MD5,
@@ -71,7 +60,8 @@ def check_corpus(folder, *, jobs=-1, progress=True):
     """
     corpus = load_corpus(folder, jobs=jobs, progress=progress)
     probes = joblib.Parallel(n_jobs=jobs, prefer="threads")(
-        joblib.delayed(_probe)(Path(folder).expanduser() / file) for file in corpus["file"]
+        joblib.delayed(probe)(track.path, Path(track.file).suffix.lower())
+        for track in corpus.itertuples()
     )
     corpus = corpus.join(pd.DataFrame(probes, index=corpus.index))
     genres = _genres(corpus)
@@ -113,53 +103,6 @@ def describe(facts):
         parts.append("No fault found.")
     parts.append(facts["verdict"])
     return "\n\n".join(filter(None, parts))
-
-
-def _probe(path):
-    """Return what is known of a file before it is decoded."""
-    facts = {"content": "", "rate_hz": None, "channels": None, "missing": 0, "md5": None}
-    names, beginnings = _SUFFIXES[path.suffix.lower()]
-    try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD)
-            if path.suffix.lower() == ".wav":
-                file.seek(0)
-                facts["md5"] = hashlib.file_digest(file, "md5").hexdigest()
-        facts["missing"] = _missing_bytes(head, path.stat().st_size)
-        info = soundfile.info(path)
-    except OSError:
-        return facts
-    except soundfile.SoundFileError:
-        if not head.startswith(beginnings):
-            facts["content"] = _describe_head(head)
-        return facts
-    if info.format not in names:
-        # libsndfile takes whatever is called .au for headerless sound at 8 kHz.
-        facts["content"] = _describe_head(head) if info.format == "RAW" else info.format
-    return facts | {"rate_hz": info.samplerate, "channels": info.channels}
-
-
-def _describe_head(head):
-    if not head:
-        return "0 bytes"
-    for names, beginnings in _SUFFIXES.values():
-        if head.startswith(beginnings):
-            return names[0]
-    control = any(byte < 9 or 13 < byte < 32 for byte in head)
-    return "other data" if control else "text"
-
-
-def _missing_bytes(head, size):
-    """Return how many bytes the header of a .wav or .au file announces beyond its end."""
-    if head[:4] == b"RIFF":
-        # The length leaves out eight bytes; some programs count them, which is no fault.
-        announced = length = int.from_bytes(head[4:8], "little")
-    elif head[:4] == b".snd":
-        length = int.from_bytes(head[8:12], "big")
-        announced = int.from_bytes(head[4:8], "big") + length
-    else:
-        return 0
-    return max(0, announced - size) if length < _NO_LENGTH else 0
 
 
 def _genres(corpus):
@@ -221,9 +164,8 @@ def _faults(corpus):
             found.append((track.file, track.status, detail))
         elif holds:
             found.append((track.file, "misnamed", f"{holds}, and is read all the same"))
-        if track.missing:
-            detail = f"{track.missing} bytes fewer than its header announces"
-            found.append((track.file, "cut short", detail))
+        if lacks := _describe_lack(track):
+            found.append((track.file, "cut short", lacks))
     files = corpus.drop_duplicates("track_id").set_index("track_id")["file"]
     pairs = find_exact_repetitions(corpus)
     for pair in pairs[pairs["track_id"] == pairs["group"]].itertuples():
@@ -232,22 +174,26 @@ def _faults(corpus):
     return [dict(zip(("file", "fault", "detail"), row, strict=True)) for row in sorted(found)]
 
 
+def _describe_lack(track):
+    if track.missing:
+        return f"{track.missing} bytes fewer than its header announces"
+    if track.status == "ok" and pd.notna(track.frames):
+        lacking = round(track.frames * SAMPLE_RATE / track.rate_hz) - track.n_samples
+        if lacking > 1:  # a sample may be lost in the conversion of the rate
+            return f"{lacking} samples fewer than its header announces"
+    return "its last page is not marked as the end" if track.endless else ""
+
+
 def _verdict(genres):
-    usable_tracks = {genre: numbers["usable"] for genre, numbers in genres.items()}
-    few = [f"{genre} ({n})" for genre, n in usable_tracks.items() if n < PAPER.n_partitions]
-    if len(genres) < 2:
-        verdict = f"Cannot be trained on: {next(iter(genres))} is the only genre. Add another."
-    elif few:
-        verdict = (
-            f"Cannot be trained on: {', '.join(few)} with fewer usable tracks than the "
-            f"{PAPER.n_partitions} partitions. Add tracks, or remove the folder of the genre."
-        )
-    else:
-        least = min(usable_tracks.values())
-        verdict = (
-            f"Can be trained on: {len(genres)} genres, each with {least} usable tracks or more."
-        )
-    return {"trainable": len(genres) >= 2 and not few, "verdict": verdict}
+    counts = {genre: numbers["usable"] for genre, numbers in genres.items()}
+    reason = indivisible(counts, PAPER.n_partitions)
+    verdict = (
+        f"Cannot be trained on: {reason}"
+        if reason
+        else f"Can be trained on: {len(genres)} genres, each with {min(counts.values())} usable "
+        "tracks or more."
+    )
+    return {"trainable": not reason, "verdict": verdict}
 
 
 def _describe_lengths(facts):

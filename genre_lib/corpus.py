@@ -1,6 +1,8 @@
 """A folder of audio becomes the table of tracks."""
 
 import hashlib
+import os
+import unicodedata
 from pathlib import Path
 
 import joblib
@@ -17,6 +19,9 @@ COLUMNS = ["track_id", "genre", "label", "file", "path", "n_samples", "status", 
 
 # GTZAN is laid out as genres/<genre>/ or, on Kaggle, as Data/genres_original/<genre>/.
 _DEEPEST_GENRE_ROOT = 2
+
+# Controls, halves of characters, ends of lines and of paragraphs: no text to show or to store.
+_NO_TEXT = {"Cc", "Cs", "Zl", "Zp"}
 
 
 class CorpusError(ValueError):
@@ -48,17 +53,18 @@ def load_corpus(folder, *, min_samples=WINDOW, jobs=-1, progress=True):
 
         - ``track_id`` (``"blues.00000"``), ``genre``, ``label`` (the genre's place in the
           alphabet, from 0),
-        - ``file`` (relative to `folder`) and ``path`` (absolute),
+        - ``file`` (relative to `folder`) and ``path`` (absolute); a byte that is no UTF-8, a line
+          break and the like are written as escapes (``\\xe9``, ``\\n``) everywhere but in ``path``,
         - ``n_samples`` at 22 050 Hz, 0 where the file cannot be decoded,
         - ``status``: ``"ok"``, or why the track is left out: ``"undecodable"``, ``"empty"``,
-          ``"not finite"``, ``"silent"``, ``"too short"``, ``"second file"``,
+          ``"not finite"``, ``"too long"``, ``"silent"``, ``"too short"``, ``"second file"``,
         - ``detail``: the reason in words,
         - ``sha256`` of the decoded samples, empty where there are none.
 
     Raises
     ------
     CorpusError
-        If there is no folder, or no genre folder with audio in it.
+        If there is no folder, or no genre folder with audio in it, or one cannot be read.
     """
     folder = Path(folder).expanduser()
     tracks = _list_tracks(folder)
@@ -93,6 +99,33 @@ def usable(corpus):
     return corpus[corpus["status"] == "ok"].reset_index(drop=True)
 
 
+def describe_left_out(corpus):
+    """Say how many files of a corpus are left out and why, with the first of each kind.
+
+    Parameters
+    ----------
+    corpus : pandas.DataFrame
+        As from `load_corpus`.
+
+    Returns
+    -------
+    str
+        In one line: ``"2 of 9 files are left out: 2 too short (pop/a.wav: 8 samples, ...)"``.
+    """
+    left_out = corpus[corpus["status"] != "ok"]
+    kinds = [
+        f"{len(files)} {status} ({files['file'].iloc[0]}: {files['detail'].iloc[0]})"
+        for status, files in left_out.groupby("status")
+    ]
+    counted = f"{len(left_out)} of {len(corpus)} files are left out"
+    return ": ".join([counted, ", ".join(kinds)] if kinds else [counted])
+
+
+def digest(samples):
+    """Return the SHA-256 of the int16 samples of a track, in hexadecimal digits."""
+    return hashlib.sha256(samples.astype("<i2", copy=False)).hexdigest()
+
+
 def genre_names(corpus):
     """Return the genres in the order of their labels, as a list of str."""
     return list(corpus.drop_duplicates("label").sort_values("label")["genre"])
@@ -118,14 +151,20 @@ def fingerprint(corpus):
 
 def _list_tracks(folder):
     if not folder.is_dir():
+        came = "a file, and no folder" if folder.is_file() else "no such folder"
         raise CorpusError(
-            f"{folder}: no such folder. Expected the folder with GTZAN's genre folders in it; "
+            f"{folder}: {came}. Expected the folder with GTZAN's genre folders in it; "
             "check the path, or leave DATA empty to use the demo corpus."
         )
     rows = [
-        (_track_id(genre, path), genre, str(path.relative_to(folder)), str(path.resolve()))
+        (
+            _track_id(genre, _text(path.stem)),
+            genre,
+            _text(path.relative_to(folder)),
+            str(path.resolve()),
+        )
         for genre_folder in _genre_folders(folder)
-        for genre in [_genre_name(genre_folder.name)]
+        for genre in [_genre_name(_text(genre_folder.name))]
         for path in _audio_files(genre_folder)
     ]
     tracks = pd.DataFrame(rows, columns=["track_id", "genre", "file", "path"])
@@ -155,20 +194,32 @@ def _genre_folders(folder):
 
 
 def _subfolders(folder):
-    try:
-        return sorted(
-            p for p in folder.iterdir() if p.is_dir() and not p.name.startswith((".", "_"))
-        )
-    except OSError as error:
-        raise CorpusError(f"{folder}: cannot be read ({error.strerror}).") from error
+    return _entries(folder, lambda path: not path.name.startswith("_") and path.is_dir())
 
 
 def _audio_files(folder):
+    return _entries(folder, lambda path: path.suffix.lower() in AUDIO_SUFFIXES and path.is_file())
+
+
+def _entries(folder, wanted):
     # "._name" are the resource forks that macOS leaves in archives: not audio, whatever the suffix.
-    return sorted(
-        p
-        for p in folder.iterdir()
-        if p.suffix.lower() in AUDIO_SUFFIXES and not p.name.startswith(".") and p.is_file()
+    try:
+        return sorted(p for p in folder.iterdir() if not p.name.startswith(".") and wanted(p))
+    except OSError as error:
+        raise CorpusError(
+            f"{folder}: cannot be read ({error.strerror}). Expected a folder whose files may be "
+            "listed and read; give yourself the right to, or take it out of the corpus."
+        ) from error
+
+
+def _text(name):
+    """Return a file name as text of one line, with escapes for what is no text."""
+    decoded = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return "".join(
+        character.encode("unicode_escape").decode()
+        if unicodedata.category(character) in _NO_TEXT
+        else character
+        for character in decoded
     )
 
 
@@ -177,11 +228,11 @@ def _genre_name(folder_name):
     return "hiphop" if plain == "hiphop" else folder_name
 
 
-def _track_id(genre, path):
-    prefix, _, rest = path.stem.partition(".")
+def _track_id(genre, stem):
+    prefix, _, rest = stem.partition(".")
     if rest and _genre_name(prefix) == genre:
         return f"{genre}.{rest}"
-    return f"{genre}.{path.stem}"
+    return f"{genre}.{stem}"
 
 
 def _inspect(path, min_samples):
@@ -191,7 +242,7 @@ def _inspect(path, min_samples):
     except AudioError as error:
         return row | {"status": error.reason, "detail": error.detail}
     row["n_samples"] = len(samples)
-    row["sha256"] = hashlib.sha256(samples.astype("<i2", copy=False)).hexdigest()
+    row["sha256"] = digest(samples)
     if np.ptp(samples) == 0:
         row |= {"status": "silent", "detail": f"all {len(samples)} samples are {samples[0]}"}
     elif len(samples) < min_samples:

@@ -25,6 +25,7 @@ made on macOS hold a second, small file for each.
 _ALGORITHMS = {32: "md5", 64: "sha256"}  # by the number of hexadecimal digits
 _CHUNK = 1 << 16  # bytes; what is lost at most when the connection is cut off
 _TIMEOUT = (30, 60)  # seconds: to connect, and between two pieces of the answer
+_MOST_AT_ONCE = 1 << 20  # bytes; tarfile copies in smaller pieces, and a header is smaller
 _DAMAGED = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile)
 
 
@@ -192,10 +193,23 @@ def _unpack(archive, target, progress):
         shutil.rmtree(beside, ignore_errors=True)
 
 
+class _Archive(gzip.GzipFile):
+    """A gzipped archive that is not read into memory by the gigabyte.
+
+    A long name is a member of its own, before the one that it names, and tarfile reads it at once
+    whatever its size; what is counted in `_extract` comes too late for it.
+    """
+
+    def read(self, size=-1):
+        if not 0 <= size <= _MOST_AT_ONCE:
+            raise DownloadError(f"the archive holds a name of {size} bytes. Expected short ones.")
+        return super().read(size)
+
+
 def _extract(archive, folder, progress):
     size = 0
     try:
-        with tarfile.open(archive, "r:gz") as tar:
+        with _Archive(archive) as content, tarfile.open(fileobj=content, mode="r:") as tar:
             bar = tqdm(tar, desc="Unpacking", unit="file", disable=not progress)
             for number, member in enumerate(bar, start=1):
                 size += member.size

@@ -7,6 +7,8 @@ import traceback
 
 import pandas as pd
 
+from genre_lib.provenance import without_home
+
 
 def failure_record(folder):
     """Return where it is noted that a run failed.
@@ -43,6 +45,7 @@ def attempt(work, folder):
         work()
     except Exception as error:
         reason = ": ".join([type(error).__name__, *str(error).strip().splitlines()[:1]])
+        reason = without_home(reason)  # it is for the report, the traceback is for this machine
         note = {
             "reason": reason,
             "traceback": traceback.format_exc(),

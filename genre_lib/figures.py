@@ -15,7 +15,13 @@ sns.set_theme(
     style="whitegrid",
     palette="colorblind",
     font_scale=1.05,
-    rc={"axes.titleweight": "bold", "figure.constrained_layout.use": True, "axes.titlesize": 10},
+    rc={
+        "axes.titleweight": "bold",
+        "axes.titlesize": 10,
+        "figure.constrained_layout.use": True,
+        # A genre or a track may be called "$x$": names are no formulas, and no figure has one.
+        "text.parse_math": False,
+    },
 )
 
 

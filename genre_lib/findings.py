@@ -5,6 +5,7 @@ import pandas as pd
 from genre_lib import evaluation
 from genre_lib.calibration import calibration_error, overconfidence, reliability
 from genre_lib.diagnostics import fewest_segments
+from genre_lib.display import escape_markdown
 from genre_lib.intervals import points
 from genre_lib.runs import plan
 
@@ -160,7 +161,8 @@ def on_confusions(counts):
     for phase, table in counts.items():
         true, predicted, number = evaluation.most_confused(table)
         share = f"{number} of {table.loc[true].sum()} tracks"
-        mistake = f"{true} taken for {predicted} ({share})" if number else "none"
+        taken = f"{escape_markdown(true)} taken for {escape_markdown(predicted)}"
+        mistake = f"{taken} ({share})" if number else "none"
         parts.append(f"{mistake} in {phase}")
     return f"The most frequent confusion is {'; '.join(parts)}."
 

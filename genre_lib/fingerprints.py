@@ -213,5 +213,6 @@ def _with_shares(pairs, fingerprints):
         share = min(1.0, pair.matches / max(1, fewest))
         seconds = np.array([pair.offset, end - begin]) * HOP / SAMPLE_RATE
         rows.append((pair.first, pair.second, pair.matches, share, *seconds))
-    columns = ["first", "second", "matches", "share", "offset_s", "overlap_s"]
-    return pd.DataFrame(rows, columns=columns)
+    kinds = dict.fromkeys(("first", "second", "matches"), np.int64)
+    kinds |= dict.fromkeys(("share", "offset_s", "overlap_s"), np.float64)
+    return pd.DataFrame(rows, columns=list(kinds)).astype(kinds)  # without a pair, too

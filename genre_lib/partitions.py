@@ -5,6 +5,8 @@ from typing import NamedTuple
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
+from genre_lib.corpus import CorpusError, describe_left_out
+
 
 class Rotation(NamedTuple):
     """The partitions that train, validate and test in one rotation, by number from 0."""
@@ -38,6 +40,55 @@ def rotations(n_partitions=6):
     return [
         Rotation(k, k, (k + 1) % n_partitions, (k + 2) % n_partitions) for k in range(n_partitions)
     ]
+
+
+def require_divisible(corpus, n_partitions, where):
+    """Refuse a corpus that cannot be divided into partitions, before anything is made of it.
+
+    Parameters
+    ----------
+    corpus : pandas.DataFrame
+        As from `genre_lib.corpus.load_corpus`.
+    n_partitions : int
+        How many.
+    where : str or Path
+        Of the corpus, for the message.
+
+    Raises
+    ------
+    CorpusError
+        If there is one genre, or one with fewer usable tracks than partitions.
+    """
+    counts = (corpus["status"] == "ok").groupby(corpus["genre"]).sum().to_dict()
+    reason = indivisible(counts, n_partitions)
+    if reason:
+        raise CorpusError(f"{where}: cannot be trained on: {reason} ({describe_left_out(corpus)}.)")
+
+
+def indivisible(counts, n_partitions):
+    """Say why some genres cannot be divided into partitions.
+
+    Parameters
+    ----------
+    counts : dict of str to int
+        Usable tracks of each genre.
+    n_partitions : int
+        How many.
+
+    Returns
+    -------
+    str
+        Why, and what to do; empty if they can.
+    """
+    few = [f"{genre} ({n})" for genre, n in counts.items() if n < n_partitions]
+    if len(counts) < 2:
+        return f"{next(iter(counts))} is the only genre. Add another."
+    if few:
+        return (
+            f"{', '.join(few)} with fewer usable tracks than the {n_partitions} partitions. Add "
+            "tracks, or remove the folder of the genre."
+        )
+    return ""
 
 
 def make_partitions(tracks, n_partitions=6, seed=0, groups=None):

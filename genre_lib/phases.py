@@ -16,7 +16,7 @@ class Phase:
     accumulates : bool
         Train on accumulated gradients.
     protocol : str
-        Which tracks take part, and what keeps them apart: one of `genre_lib.protocols.PROTOCOLS`.
+        Which tracks take part, and what keeps them apart: one of `genre_lib.profiles.PROTOCOLS`.
     l2_reading : {"sum", "mean"}
         How the penalty is read; see `genre_lib.resnet1d.build_resnet1d`.
     whole_batch : bool

@@ -3,8 +3,64 @@
 import dataclasses
 import hashlib
 import json
+import math
+from numbers import Integral, Real
+
+PROTOCOLS = ("original", "no_repetitions", "artist_filtered", "fault_filtered")
+"""``original``: every track, as reported. ``no_repetitions``: of tracks that repeat each other the
+first alone, and no distorted one. ``artist_filtered``: the same tracks, and those of an artist are
+all in one partition, so that no artist is on both sides. ``fault_filtered``: the split into 443
+training, 197 validation and 290 test excerpts of GTZAN that Kereliuk, Sturm and Larsen published
+(2015); it has one rotation.
+"""
 
 VARIANTS = ("l2-mean", "whole-batch", "group-norm", "momentum", "statistics", "patience")
+
+
+SHORTEST_WINDOW = 3**10
+"""Samples; what the stride and the nine poolings of the network leave one position of."""
+
+_WHOLE = ("a whole number from 1", lambda n: isinstance(n, Integral) and n >= 1)
+_NUMBER = ("a number from 0", lambda x: isinstance(x, Real) and 0 <= x < math.inf)
+
+
+def _some_of(names):
+    return (
+        f"a tuple of names among {', '.join(names)}",
+        lambda given: isinstance(given, tuple) and set(given) <= set(names),
+    )
+
+
+# What each choice may be by itself; how they go together, a profile says when it is made.
+_EXPECTED = {
+    **dict.fromkeys(("max_segments", "batch_size", "accumulated_batch_size"), _WHOLE),
+    **dict.fromkeys(("micro_batch_size", "epochs"), _WHOLE),
+    **dict.fromkeys(("learning_rate", "patience"), _NUMBER),
+    "window": (
+        f"a whole number from {SHORTEST_WINDOW}, the least that the depth of the network allows",
+        lambda n: isinstance(n, Integral) and n >= SHORTEST_WINDOW,
+    ),
+    "width": ("a number above 0", lambda x: _NUMBER[1](x) and x > 0),
+    "bn_momentum": ("a number from 0 and below 1", lambda x: _NUMBER[1](x) and x < 1),
+    "l2_lambdas": (
+        "a tuple of numbers from 0, each once",
+        lambda given: (
+            isinstance(given, tuple)
+            and all(map(_NUMBER[1], given))
+            and len(set(given)) == len(given)
+        ),
+    ),
+    "protocols": _some_of(PROTOCOLS),
+    "variants": _some_of(VARIANTS),
+    "seeds": (
+        "a tuple of whole numbers from 0, one at least and each once",
+        lambda given: (
+            isinstance(given, tuple)
+            and len(set(given)) == len(given) > 0
+            and all(isinstance(n, Integral) and n >= 0 for n in given)
+        ),
+    ),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,8 +100,8 @@ class Profile:
     other_rotations : int
         Rotations that each other phase runs, from the first.
     protocols : tuple of str
-        Those under which the normal phase is run, of `genre_lib.protocols.PROTOCOLS`; one that a
-        corpus does not allow is left out. All other phases follow the original.
+        Those under which the normal phase is run, of `PROTOCOLS`; one that a corpus does not allow
+        is left out. All other phases follow the original.
     variants : tuple of str
         Those of the phases' variants that are run; see `genre_lib.phases.variant_phases`.
     variant_rotations : int
@@ -56,6 +112,11 @@ class Profile:
         Of the partitions, which all runs share.
     jit_compile : bool or "auto"
         Compile the training step with XLA. It trains faster, and takes longer to begin.
+
+    Raises
+    ------
+    ValueError
+        If a choice cannot be; the message names it, what came and what was expected.
     """
 
     name: str
@@ -73,12 +134,7 @@ class Profile:
     l2_lambdas: tuple[float, ...] = (0.01, 0.001, 0.0001)
     rotations: int = 6
     other_rotations: int = 6
-    protocols: tuple[str, ...] = (
-        "original",
-        "no_repetitions",
-        "artist_filtered",
-        "fault_filtered",
-    )
+    protocols: tuple[str, ...] = PROTOCOLS
     variants: tuple[str, ...] = VARIANTS
     variant_rotations: int = 1
     seeds: tuple[int, ...] = (0,)
@@ -86,6 +142,9 @@ class Profile:
     jit_compile: bool | str = "auto"
 
     def __post_init__(self):
+        for name, (expected, holds) in _EXPECTED.items():
+            if not holds(getattr(self, name)):
+                raise ValueError(f"{name}={getattr(self, name)!r}: expected {expected}.")
         if self.n_partitions < 3:
             raise ValueError(
                 f"n_partitions={self.n_partitions}: training, validation and test need one each; "

@@ -8,15 +8,8 @@ from joblib import Memory
 from genre_lib.corpus import usable
 from genre_lib.faults import find_distortions, find_same_recordings, repetition_groups
 from genre_lib.partitions import make_partitions, rotations
+from genre_lib.profiles import PROTOCOLS
 from genre_lib.published import catalogue, with_catalogue
-
-PROTOCOLS = ("original", "no_repetitions", "artist_filtered", "fault_filtered")
-"""``original``: every track, as reported. ``no_repetitions``: of tracks that repeat each other the
-first alone, and no distorted one. ``artist_filtered``: the same tracks, and those of an artist are
-all in one partition, so that no artist is on both sides. ``fault_filtered``: the split into 443
-training, 197 validation and 290 test excerpts of GTZAN that Kereliuk, Sturm and Larsen published
-(2015); it has one rotation.
-"""
 
 _SPLIT = {"train": 0, "valid": 1, "test": 2}  # as the first rotation has them
 

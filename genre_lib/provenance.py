@@ -50,6 +50,22 @@ def commit():
         return "unknown"
 
 
+def without_home(text):
+    """Return a text that may be shown to others: the home folder in it is ``~``.
+
+    Parameters
+    ----------
+    text : str
+        The message of an error, say, with paths of this machine.
+
+    Returns
+    -------
+    str
+    """
+    home = Path.home()
+    return text if home == Path(home.anchor) else text.replace(str(home), "~")
+
+
 def machine():
     """Describe the machine without naming it.
 

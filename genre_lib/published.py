@@ -5,7 +5,9 @@ The sources are Bob L. Sturm, *An Analysis of the GTZAN Music Genre Dataset* (AC
 future use* (arXiv:1306.1461, 2013; "Sturm 2013").
 """
 
+import csv
 from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -55,26 +57,44 @@ def catalogue(mislabels=None):
     Raises
     ------
     ValueError
-        If `mislabels` has no column ``track_id``, or names an excerpt that GTZAN has not.
+        If `mislabels` is no CSV file, has no column ``track_id``, or names an excerpt that GTZAN
+        has not.
+    OSError
+        If it cannot be opened.
     """
     with resources.files("genre_lib").joinpath("data/gtzan_catalogue.csv").open("rb") as file:
         table = pd.read_csv(file)
     table = table.astype({"bit_identical": bool, "distorted": bool})
     if mislabels is not None:
-        listed = pd.read_csv(mislabels, dtype=str)
-        if "track_id" not in listed:
-            raise ValueError(
-                f"{mislabels}: no column 'track_id', but {', '.join(listed.columns)}. Expected a "
-                "CSV file with a heading; name the column of ids like 'blues.00000' track_id."
-            )
-        unknown = sorted(set(listed["track_id"].dropna()) - set(table["track_id"]))
+        listed = _read_ids(mislabels)
+        unknown = sorted(listed - set(table["track_id"]))
         if unknown:
             raise ValueError(
                 f"{mislabels}: {len(unknown)} ids are none of GTZAN's, as {unknown[0]!r}. Expected "
                 "ids like 'blues.00000', without a suffix."
             )
-        table["mislabeled"] = table["track_id"].isin(listed["track_id"])
+        table["mislabeled"] = table["track_id"].isin(listed)
     return table
+
+
+def _read_ids(path):
+    try:
+        with Path(path).open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.DictReader(file, skipinitialspace=True, strict=True)
+            columns = rows.fieldnames or []
+            ids = {(row.get("track_id") or "").strip() for row in rows}
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"{path}: cannot be read as a table ({error}). Expected a CSV file in UTF-8 with a "
+            "heading and a column track_id."
+        ) from error
+    if "track_id" not in columns:
+        came = ", ".join(map(repr, columns[:5])) or "nothing"
+        raise ValueError(
+            f"{path}: no column 'track_id', but {came}. Expected a CSV file with a heading; name "
+            "the column of ids like 'blues.00000' track_id."
+        )
+    return ids - {""}
 
 
 def with_catalogue(corpus, mislabels=None):

@@ -5,6 +5,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -133,6 +134,10 @@ class RunResult:
 
 _WEIGHTS = "model.keras"
 _FILES = ("history.csv", "predictions.npz", _WEIGHTS)
+# What is read of them; a run that another version kept may lack some of it.
+_FACTS = {"rotation", "seed", "seconds"}
+_HISTORY = {"epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds"}
+_SEGMENTS = {"split", "track_id", "segment", "label"}
 
 
 def save_run(folder, facts, history, segments, probabilities, save_model):
@@ -190,19 +195,25 @@ def load_run(folder):
     Returns
     -------
     RunResult or None
-        None where no run is kept, or where its files are not those that were kept.
+        None where no run is kept, where its files are not those that were kept (by their
+        checksums), or where another version kept it and something is missing: such a run is made
+        anew.
     """
     try:
         facts = json.loads((folder / "run.json").read_text())
         if any(_sha256(folder / name) != facts["sha256"][name] for name in _files_of(facts)):
             return None
-    except (OSError, ValueError, KeyError):
+        with np.load(folder / "predictions.npz", allow_pickle=False) as arrays:
+            columns = {name: arrays[name] for name in arrays.files}
+        probabilities = columns.pop("probabilities")
+        segments = pd.DataFrame(columns)
+        history = pd.read_csv(folder / "history.csv")
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
         return None
-    with np.load(folder / "predictions.npz", allow_pickle=False) as arrays:
-        columns = {name: arrays[name] for name in arrays.files}
-    probabilities = columns.pop("probabilities")
-    history = pd.read_csv(folder / "history.csv")
-    return RunResult(folder, facts, history, pd.DataFrame(columns), probabilities)
+    whole = set(facts) >= _FACTS and set(history) >= _HISTORY and set(segments) >= _SEGMENTS
+    if not whole or len(probabilities) != len(segments):
+        return None
+    return RunResult(folder, facts, history, segments, probabilities)
 
 
 def _files_of(facts):

@@ -11,7 +11,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from genre_lib.audio import read_audio
-from genre_lib.corpus import fingerprint, genre_names, usable
+from genre_lib.corpus import describe_left_out, digest, fingerprint, genre_names, usable
 from genre_lib.locks import locked
 
 _FORMAT = 1
@@ -67,7 +67,11 @@ class SegmentStore:
         facts = json.loads((folder / "store.json").read_text())
         self.folder, self.genres = folder, facts["genres"]
         self.fingerprint = facts["fingerprint"]
-        self.tracks = pd.read_csv(folder / "tracks.csv", dtype={"track_id": str, "genre": str})
+        self.tracks = pd.read_csv(
+            folder / "tracks.csv",
+            dtype={"track_id": str, "genre": str},
+            keep_default_na=False,  # a genre may be called "NA"
+        )
         self._map_samples()
 
     def _map_samples(self):
@@ -170,10 +174,7 @@ def build_store(corpus, folder="cache", *, jobs=-1, progress=True):
     """
     tracks = usable(corpus)
     if tracks.empty:
-        raise ValueError(
-            f"none of the {len(corpus)} tracks is usable; the column 'status' of the corpus says "
-            "why of each."
-        )
+        raise ValueError(f"none of the tracks can be used: {describe_left_out(corpus)}.")
     place = Path(folder) / f"store-{fingerprint(corpus)}-{_FORMAT}"
     if not (place / "store.json").is_file():
         with locked(Path(folder) / ".stores.lock"):
@@ -200,12 +201,12 @@ def _write_store(corpus, tracks, folder, jobs, progress):
     shape = (int(offsets[-1]),)
     header = np.lib.format.open_memmap(target, mode="w+", dtype="<i2", shape=shape).offset
 
-    def copy(path, begin, end):
+    def copy(path, begin, end, sha256):
         audio = read_audio(path)
-        if len(audio) != end - begin:
+        if digest(audio) != sha256:
             raise ValueError(
-                f"{path}: has {len(audio)} samples now and had {end - begin} when the corpus was "
-                "read. Leave the audio alone while the store is built, and call again."
+                f"{path}: has other samples now ({len(audio)}) than when the corpus was read "
+                f"({end - begin}). Leave the audio alone while the store is built, and call again."
             )
         # Written, and not mapped: what is mapped counts as memory of this process, and on a full
         # disk it ends the process in place of raising an error.
@@ -214,8 +215,10 @@ def _write_store(corpus, tracks, folder, jobs, progress):
             file.write(audio.astype("<i2", copy=False))
 
     work = joblib.Parallel(n_jobs=jobs, prefer="threads", return_as="generator")(
-        joblib.delayed(copy)(path, begin, end)
-        for path, begin, end in zip(tracks["path"], offsets[:-1], offsets[1:], strict=True)
+        joblib.delayed(copy)(path, begin, end, sha256)
+        for path, begin, end, sha256 in zip(
+            tracks["path"], offsets[:-1], offsets[1:], tracks["sha256"], strict=True
+        )
     )
     bar = tqdm(work, total=len(tracks), desc="Storing", unit="track", disable=not progress)
     for _ in bar:

@@ -11,6 +11,7 @@ import pandas as pd
 from genre_lib.corpus import load_corpus, usable
 from genre_lib.demo_corpus import make_demo_corpus
 from genre_lib.derived import keep_derived, read_derived
+from genre_lib.partitions import require_divisible
 from genre_lib.phases import NORMAL, phases, protocol_phase, variant_phases
 from genre_lib.profiles import Profile, get_profile
 from genre_lib.protocols import annotate, divide, find_faults, is_gtzan
@@ -216,11 +217,11 @@ def open_workspace(profile="demo", data="", home="..", results=""):
     Raises
     ------
     CorpusError
-        If `data` is no corpus.
+        If `data` is no corpus, or cannot be divided into the partitions of the profile.
     genre_lib.publication.PublicationError
         If `results` are no published results, or not whole.
     ValueError
-        If the profile is not known, no track can be used, or both `data` and `results` are given.
+        If the profile is not known, or both `data` and `results` are given.
     """
     if str(results):
         if str(data):
@@ -239,6 +240,7 @@ def open_workspace(profile="demo", data="", home="..", results=""):
     if is_demo:
         make_demo_corpus(folder)
     corpus = load_corpus(folder, min_samples=profile.window, progress=False)
+    require_divisible(corpus, profile.n_partitions, folder)
     store = build_store(corpus, home / "cache")
     name = "demo corpus" if is_demo else f"corpus {folder.resolve().name}"
     return Workspace(profile, name, is_demo, corpus, store, home / "runs", home / "cache")

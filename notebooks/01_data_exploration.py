@@ -169,7 +169,7 @@ show_figure(
 )
 
 # %%
-medians = descriptors.groupby("genre")[["level", "centroid"]].median()
+medians = descriptors.groupby("genre")[["level", "centroid"]].median().rename(escape_markdown)
 show_text(
     f"In this corpus the loudest genre is {medians['level'].idxmax()} (median "
     f"{-medians['level'].max():.1f} dB below full scale) and the softest {medians['level'].idxmin()} "

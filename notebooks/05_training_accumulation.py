@@ -205,6 +205,7 @@ show_text(f"Accumulation took {saved:.1f} times less memory here than the batch 
 # %% tags=["nbval-ignore-output"]
 from genre_lib.batch_statistics import compare_statistics
 from genre_lib.experiment import split_segments
+from genre_lib.kept_network import load_network
 from genre_lib.runs import Run
 
 
@@ -214,8 +215,9 @@ def statistics_of(run):
     ]
     batch = training.sample(min(profile.accumulated_batch_size, len(training)), random_state=0)
     samples = workspace.store.read(batch["start"], profile.window)[..., np.newaxis]
-    model = keras.saving.load_model(run.folder / "model.keras")
-    return compare_statistics(model, samples, profile.micro_batch_size).assign(segments=len(batch))
+    return compare_statistics(load_network(run), samples, profile.micro_batch_size).assign(
+        segments=len(batch)
+    )
 
 
 # %% tags=["nbval-ignore-output"]

@@ -243,8 +243,9 @@ if other_counts := {name: table for name, table in counts.items() if name != "no
 if normal:
     best, worst = table.loc[table["F1"].idxmax()], table.loc[table["F1"].idxmin()]
     show_text(
-        f"In the normal phase the best recognised genre is {best['genre']} (F1 {best['F1']:.2f}), the worst "
-        f"{worst['genre']} (F1 {worst['F1']:.2f}). {findings.on_confusions(counts)}"
+        f"In the normal phase the best recognised genre is {escape_markdown(best['genre'])} (F1 "
+        f"{best['F1']:.2f}), the worst {escape_markdown(worst['genre'])} (F1 {worst['F1']:.2f}). "
+        f"{findings.on_confusions(counts)}"
     )
 
 # %% [markdown]

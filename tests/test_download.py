@@ -202,7 +202,20 @@ def test_no_connection_is_told_with_its_reason(tmp_path, monkeypatch):
         fetch_gtzan(tmp_path, url="genres.tar.gz", progress=False)
 
 
+def bomb(kind):
+    """Return an archive whose member has a name, or other facts, of 64 MiB."""
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w:gz", compresslevel=1) as tar:
+        member = special("genres/long", kind)
+        member.size = 64 << 20
+        tar.addfile(member, io.BytesIO(bytes(member.size)))
+        tar.addfile(tarfile.TarInfo("genres/blues.wav"))
+    return target.getvalue()
+
+
 HOSTILE = {
+    "a name of megabytes": bomb(tarfile.GNUTYPE_LONGNAME),
+    "facts of megabytes": bomb(tarfile.XHDTYPE),
     "a file above the folder": pack(**{"genres/../../out.wav": b"x"}),
     "a file at an absolute path": pack(**{"/out.wav": b"x"}),
     "a link out": pack(special("genres/out", tarfile.SYMTYPE, "../../..")),

@@ -1,5 +1,7 @@
 import dataclasses
+import platform
 import shutil
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -88,6 +90,12 @@ def test_a_run_keeps_what_is_needed_to_score_it(result, store):
     scores = evaluation.score_tracks(result)
     assert scores["segments"].sum() == len(test)
     assert set(scores["track_id"]) == set(test["track_id"])
+
+
+def test_what_is_kept_of_a_run_tells_no_path_and_no_name_of_this_machine(result):
+    kept = (result.folder / "run.json").read_text()
+    for private in (Path.home(), Path(__file__).parents[1], result.folder, platform.node()):
+        assert str(private) not in kept
 
 
 def test_the_kept_network_predicts_what_was_kept(result, store):

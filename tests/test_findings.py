@@ -89,6 +89,11 @@ def test_confusions_of_each_phase():
     )
 
 
+def test_a_genre_may_have_any_name():
+    table = pd.DataFrame([[3, 1], [0, 4]], ["<b>", "*r*"], ["<b>", "*r*"])
+    assert r"\<b\> taken for \*r\* (" in findings.on_confusions({"normal": table})
+
+
 @pytest.mark.parametrize(
     ("few", "most", "expected"),
     [

@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from genre_lib.profiles import SHORTEST_WINDOW
 from genre_lib.resnet1d import RESIDUAL_FILTERS, SMALLEST_INPUT, Res1D, build_resnet1d
 
 # The table of the original, as (layer, steps, filters) after each of its rows.
@@ -97,6 +98,10 @@ def test_sum_is_the_number_of_penalised_weights_times_mean(original):
     mean = build_resnet1d(l2=0.01, l2_reading="mean")
     for of_sum, of_mean in zip(penalised(original), penalised(mean), strict=True):
         assert of_sum.regularizer.l2 / of_mean.regularizer.l2 == pytest.approx(N_PENALISED)
+
+
+def test_the_shortest_window_of_a_profile_is_that_of_the_network():
+    assert SMALLEST_INPUT == SHORTEST_WINDOW
 
 
 @pytest.mark.parametrize("input_samples", [SMALLEST_INPUT - 1, 22_050, 0])
