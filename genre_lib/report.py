@@ -150,6 +150,7 @@ def describe(workspace, took):
     further = [phase for phase in workspace.protocol_phases() if phase != NORMAL]
     further += [phase for found in variant_phases(profile).values() for phase in found]
     runs = plan(profile) + (plan(profile, *further) if further else [])
+    kept = load_runs(runs, workspace.runs_dir, workspace.store.fingerprint)
     described = [
         (
             "Corpus",
@@ -157,7 +158,8 @@ def describe(workspace, took):
         ),
         ("Fingerprint of the corpus", fingerprint(corpus)),
         ("Profile", f"{profile.name} ({profile.digest()})"),
-        ("Runs", _describe_runs(workspace, runs)),
+        ("Runs", _describe_runs(workspace, runs, kept)),
+        ("Computed on", provenance.describe_computations(kept.values())),
         ("Seeds", ", ".join(map(str, profile.seeds)) + f"; partitions {profile.partition_seed}"),
         ("Commit", provenance.commit()),
         ("Machine", ", ".join(provenance.machine().values())),
@@ -167,9 +169,8 @@ def describe(workspace, took):
     return described + [(name, version) for name, version in provenance.versions().items()]
 
 
-def _describe_runs(workspace, runs):
+def _describe_runs(workspace, runs, kept):
     profile, corpus = workspace.profile, workspace.store.fingerprint
-    kept = load_runs(runs, workspace.runs_dir, corpus)
     failed = failed_runs([run for run in runs if run not in kept], workspace.runs_dir, corpus)
     parts = [f"{len(kept)} of {len(runs)}"]
     parts += [
