@@ -37,7 +37,8 @@ data: $(ENV)  ## download GTZAN into the folder DATA
 
 test: lint  ## lint, unit tests on TensorFlow and in part on JAX, every notebook
 	$(BIN)/python -m pytest tests --ignore=tests/benchmarks -n 2 --dist loadfile
-	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/test_accumulation.py tests/test_batch_statistics.py -k "not memory"
+	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/test_accumulation.py tests/test_batch_statistics.py \
+	    tests/test_devices.py -k "not memory"
 	GENRE_PROFILE=smoke $(BIN)/python -m pytest --nbval --nbval-cell-timeout=600 -p no:cacheprovider notebooks
 
 lint: $(ENV)  ## ruff
@@ -60,6 +61,7 @@ lab: $(ENV)  ## open JupyterLab
 
 benchmark: $(ENV)  ## measure the speed
 	$(BIN)/python -m pytest tests/benchmarks -s
+	$(BIN)/python -m genre_lib benchmark
 
 lock:  ## renew requirements.lock
 	$(PYTHON) -m venv .venv-lock

@@ -4,14 +4,16 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from keras import layers
 
 from genre_lib import devices
+from genre_lib.accumulation import GradientAccumulationModel
 from genre_lib.batches import SegmentBatches
 from genre_lib.devices import Device, choose_compilation, choose_precision
-from genre_lib.experiment import Networks, build_model, compile_model
-from genre_lib.phases import ACCUMULATION, NORMAL, Phase
+from genre_lib.experiment import Networks, compile_model
+from genre_lib.phases import NORMAL
 from genre_lib.profiles import SMOKE
-from genre_lib.resnet1d import SMALLEST_INPUT, build_resnet1d
+from genre_lib.resnet1d import SMALLEST_INPUT, Res1D, build_resnet1d
 from genre_lib.runs import Run
 
 H100 = Device("H100", True, (9, 0), 80 * 2**30)
@@ -22,12 +24,39 @@ CPU = Device()
 on_jax = pytest.mark.skipif(keras.backend.backend() != "jax", reason="samples stay on JAX's device")
 
 
+WINDOW = 243
+
+
 @pytest.fixture(scope="module")
 def segments():
-    """Six segments of noise with two labels."""
+    """Twelve segments of noise with two labels."""
     rng = np.random.default_rng(0)
-    samples = rng.integers(-8000, 8000, (6, SMALLEST_INPUT, 1)).astype(np.int16)
-    return samples, np.arange(6) % 2
+    samples = rng.integers(-8000, 8000, (12, WINDOW, 1)).astype(np.int16)
+    return samples, np.arange(12) % 2
+
+
+def small_network(dtype="float32", rematerialize=False):
+    """The layers of the network, of which two blocks; the same weights each time."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((WINDOW, 1))
+    x = layers.Rescaling(1 / 2**15, dtype=dtype)(inputs)
+    for filters in (4, 8):
+        x = Res1D(filters, rematerialize=rematerialize, dtype=dtype)(x)
+        x = layers.MaxPooling1D(3, dtype=dtype)(x)
+    x = layers.GlobalAveragePooling1D(dtype=dtype)(x)
+    return keras.Model(inputs, layers.Dense(2, activation="softmax", dtype="float32")(x))
+
+
+def compiled(model, scaled=False):
+    optimizer = keras.optimizers.Adam(1e-3)
+    if scaled:
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    model.compile(optimizer, "sparse_categorical_crossentropy")
+    return model
+
+
+def losses(model, segments, steps=3):
+    return [float(model.train_on_batch(*segments)) for _ in range(steps)]
 
 
 @dataclasses.dataclass
@@ -93,55 +122,64 @@ def test_a_precision_is_the_networks_own():
     assert network.outputs[0].dtype == "float32"
 
 
-def train(precision, phase, segments, steps=2):
-    profile = dataclasses.replace(SMOKE, precision=precision, micro_batch_size=4)
-    model = build_model(Run(profile, phase, 0, seed=3), 2)
-    samples, labels = segments
-    losses = [float(model.train_on_batch(samples, labels)[0]) for _ in range(steps)]
-    return model, losses, model.predict(samples, verbose=0)
+@pytest.mark.parametrize("accumulates", [False, True])
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_half_precision_learns_as_single_precision_does(precision, accumulates, segments, tmp_path):
+    def make(dtype):
+        model = small_network(dtype)
+        if accumulates:
+            model = GradientAccumulationModel(model.inputs, model.outputs, micro_batch_size=5)
+        return compiled(model, scaled=dtype == "mixed_float16")
 
+    single, half = make("float32"), make(precision)
+    np.testing.assert_allclose(losses(half, segments), losses(single, segments), rtol=0.02)
+    samples = segments[0]
+    probabilities = half.predict(samples, verbose=0)
+    np.testing.assert_allclose(probabilities, single.predict(samples, verbose=0), atol=0.02)
 
-@pytest.mark.parametrize(
-    ("precision", "phase"), [("mixed_bfloat16", NORMAL), ("mixed_float16", ACCUMULATION)]
-)
-def test_half_precision_learns_as_single_precision_does(precision, phase, segments, tmp_path):
-    _, single_losses, single_probabilities = train("float32", phase, segments)
-    model, losses, probabilities = train(precision, phase, segments)
-    scaled = isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
-    assert scaled == (precision == "mixed_float16")
-    np.testing.assert_allclose(losses, single_losses, rtol=0.1)
-    np.testing.assert_allclose(probabilities, single_probabilities, atol=0.1)
-
-    model.save(tmp_path / "model.keras")
+    half.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
-    assert loaded.get_layer("res1d_1").conv2.compute_dtype == precision.removeprefix("mixed_")
-    np.testing.assert_allclose(loaded.predict(segments[0], verbose=0), probabilities, atol=1e-3)
-    again = loaded.train_on_batch(*segments)[0], model.train_on_batch(*segments)[0]
-    np.testing.assert_allclose(*again, rtol=0.01)
+    assert type(loaded.optimizer) is type(half.optimizer)
+    np.testing.assert_allclose(loaded.predict(samples, verbose=0), probabilities, atol=1e-3)
+    np.testing.assert_allclose(losses(loaded, segments), losses(half, segments), rtol=0.01)
 
 
 def test_rematerialised_blocks_compute_in_half_precision(segments):
-    profile = dataclasses.replace(SMOKE, precision="mixed_bfloat16")
-    results = []
-    for rematerialize in (False, True):
-        keras.utils.set_random_seed(0)
-        model = compile_model(profile, Phase("whole"), 2, rematerialize)
-        results.append([model.train_on_batch(*segments)[0] for _ in range(2)])
-    np.testing.assert_allclose(*results, rtol=0.05)
+    plain, again = (compiled(small_network("mixed_bfloat16", flag)) for flag in (False, True))
+    np.testing.assert_allclose(losses(again, segments), losses(plain, segments), rtol=0.02)
 
 
-def test_a_network_is_given_again_in_half_precision(segments):
-    profile = dataclasses.replace(SMOKE, precision="mixed_float16")
-    run, networks = Run(profile, NORMAL, 0, seed=3), Networks()
-    losses = []
-    for _ in range(2):
-        model = networks.give(run, 2)
-        losses.append([model.train_on_batch(*segments)[0] for _ in range(2)])
-    np.testing.assert_allclose(*losses, rtol=1e-3)
+def test_the_loss_is_scaled_in_sixteen_bits_of_which_few_are_the_exponents():
+    optimizers = {
+        precision: compile_model(
+            dataclasses.replace(SMOKE, precision=precision), NORMAL, 2
+        ).optimizer
+        for precision in ("float32", "mixed_bfloat16", "mixed_float16")
+    }
+    scaled = {p: isinstance(o, keras.optimizers.LossScaleOptimizer) for p, o in optimizers.items()}
+    assert scaled == {"float32": False, "mixed_bfloat16": False, "mixed_float16": True}
+
+
+def test_a_network_that_is_given_again_is_as_new_with_its_loss_scale():
+    run = Run(dataclasses.replace(SMOKE, precision="mixed_float16"), NORMAL, 0, seed=3)
+    networks = Networks()
+
+    def state(model):
+        variables = [*model.variables, *model.optimizer.variables]
+        return [keras.ops.convert_to_numpy(variable) for variable in variables]
+
+    model = networks.give(run, 2)
+    model.optimizer.build(model.trainable_variables)
+    new = state(model)
+    for variable in [*model.variables, *model.optimizer.variables]:
+        variable.assign(keras.ops.ones_like(variable))
+    assert networks.give(run, 2) is model
+    for one, other in zip(state(model), new, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_samples_travel_as_sixteen_bits(segments):
-    model = build_model(Run(SMOKE, NORMAL, 0), 2)
+    model = compiled(small_network())
     step, seen = model.train_step, []
 
     def watch(*args):
@@ -149,12 +187,13 @@ def test_samples_travel_as_sixteen_bits(segments):
         return step(*args)
 
     model.train_step = watch
-    samples, labels = segments
-    store = Store(samples.ravel())
-    table = pd.DataFrame({"start": np.arange(6) * SMALLEST_INPUT, "label": labels})
-    batches = SegmentBatches(store, table, 3, window=SMALLEST_INPUT)
-    model.fit(batches, verbose=0)
+    model.fit(batches(Store(segments[0].ravel()), segments[1]), verbose=0)
     assert set(seen) == {"int16"}
+
+
+def batches(store, labels, seed=None):
+    table = pd.DataFrame({"start": np.arange(len(labels)) * WINDOW, "label": labels})
+    return SegmentBatches(store, table, 5, window=WINDOW, seed=seed)
 
 
 @on_jax
@@ -169,14 +208,11 @@ def test_segments_are_the_same_from_the_device(store):
 @on_jax
 def test_training_is_the_same_from_the_device(segments):
     samples, labels = segments
-    host = Store(samples.ravel())
-    table = pd.DataFrame({"start": np.arange(6) * SMALLEST_INPUT, "label": labels})
-    results = []
+    host, results = Store(samples.ravel()), []
     for store in (host, devices.SamplesOnDevice(host)):
-        model = build_model(Run(SMOKE, NORMAL, 0, seed=5), 2)
-        batches = SegmentBatches(store, table, 4, window=SMALLEST_INPUT, seed=2)
-        history = model.fit(batches, epochs=2, shuffle=False, verbose=0).history
-        results.append((history["loss"], model.predict(batches, verbose=0)))
+        model, data = compiled(small_network()), batches(store, labels, seed=2)
+        history = model.fit(data, epochs=2, shuffle=False, verbose=0).history
+        results.append((history["loss"], model.predict(data, verbose=0)))
     for one, other in zip(*results, strict=True):
         np.testing.assert_array_equal(one, other)
 

@@ -14,7 +14,9 @@ def weighted_layers(model):
     for layer in model.layers:
         if isinstance(layer, Res1D):
             parts = [layer.conv1, layer.norm1, layer.conv2, layer.norm2]
-            yield from parts + [layer.shortcut_conv, layer.shortcut_norm] * bool(layer.shortcut_conv)
+            yield from parts + [layer.shortcut_conv, layer.shortcut_norm] * bool(
+                layer.shortcut_conv
+            )
         elif layer.weights:
             yield layer
 

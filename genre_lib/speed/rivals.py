@@ -1,4 +1,4 @@
-"""What is measured against what: this project, plain Keras, PyTorch; each in a process of its own."""
+"""Who is measured: this project, plain Keras, PyTorch; each in a process of its own."""
 
 import dataclasses
 import importlib.util
@@ -9,6 +9,9 @@ from joblib.externals.loky import ProcessPoolExecutor
 
 N_CLASSES = 10
 TRACKS_A_BATCH = 4  # in inference
+
+SHARED_GPU = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+"""The environment of processes none of which may take a whole GPU in advance."""
 
 
 class Project:
@@ -254,9 +257,7 @@ class Process:
 
     def __init__(self, rival, profile, store):
         env = {"KERAS_BACKEND": rival.backend} if rival.backend else {}
-        # No GPU memory in advance: the processes share it.
-        env |= {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
-        env |= {"TF_CPP_MIN_LOG_LEVEL": "3"}
+        env |= SHARED_GPU | {"TF_CPP_MIN_LOG_LEVEL": "3"}
         self.rival, self.failure = rival, None
         self.pool = ProcessPoolExecutor(1, env=env)
         self.call(_begin, rival, profile, store)

@@ -2,7 +2,6 @@
 
 import itertools
 
-import torch
 from torch import nn
 
 from genre_lib.resnet1d import RESIDUAL_FILTERS
