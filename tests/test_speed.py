@@ -9,11 +9,13 @@ from genre_lib import devices
 from genre_lib.devices import Device
 from genre_lib.profiles import PAPER
 from genre_lib.resnet1d import build_resnet1d
-from genre_lib.speed.benchmark import choose_options
+from genre_lib.speed.benchmark import Options, choose_options, take_turns
+from genre_lib.speed.derived import derive
 from genre_lib.speed.figures import growing_cost
 from genre_lib.speed.growth import measure_store, write_noise
 from genre_lib.speed.limits import list_convolutions, seconds_at_least
 from genre_lib.speed.results import save, show
+from genre_lib.speed.rivals import Process, Rival
 
 matplotlib.use("agg")
 
@@ -82,6 +84,31 @@ def test_the_table_compares_with_this_project_and_says_what_was_skipped():
     assert store.rstrip().endswith("tracks/s")
 
 
+def test_rates_become_shares_margins_and_the_time_of_a_plan():
+    figures = [
+        row("training", "this project, jax", [100.0]),
+        row("training", "plain Keras", [25.0]),
+        row("inference", "this project, jax", [20.0], batch=84, unit="tracks/s"),
+        row("feeder", "this project, jax", [500.0]),
+    ]
+    limits = {
+        "device": "CPU",
+        "product_rate": 2e12,
+        "bandwidth": 3e9,
+        "seconds_training": 0.004,
+        "seconds_forward": 0.001,
+    }
+    found = {(r["what"], r["batch"]): r["value"] for r in derive(figures, limits, PAPER)}
+    assert found["CPU: products", None] == pytest.approx(2.0)
+    assert found["share of the floor in training, jax", 32] == pytest.approx(40)
+    assert found["share of the floor in inference, jax", 84] == pytest.approx(100 * 20 * 21 * 0.001)
+    assert found["the feeder against the training, jax", 32] == 5
+    # A sixth of 1000 tracks at 21 segments, and another sixth of the tracks.
+    minutes = 30 * (1000 / 6) * (21 / 100 + 1 / 20) / 60
+    assert found["one epoch of each of 30 runs, 1000 tracks, jax", 32] == pytest.approx(minutes)
+    assert len(found) == 6
+
+
 def test_what_was_measured_is_kept_by_device(tmp_path):
     path = save(MEASURED, tmp_path / "benchmarks")
     assert path.name == "speed-nvidia-h100-80gb-hbm3.json"
@@ -132,3 +159,41 @@ def test_what_fits_the_device_is_chosen_where_nothing_is_given(monkeypatch):
         assert choose_options().width == width
         assert choose_options(width=0.5, batch_sizes=[8]).batch_sizes == (8,)
     assert choose_options(quick=True).profile.window < PAPER.window
+
+
+class Sleeper:
+    """A rival whose seconds are known, and that cannot do everything."""
+
+    def __init__(self, profile, store, speed=1.0):
+        self.speed = speed
+
+    def train(self, batch_size, n_batches):
+        return batch_size * n_batches / self.speed
+
+    def predict(self, batch_size, n_batches):
+        raise MemoryError("does not fit\nat all")
+
+
+class Bar:
+    def set_description(self, text):
+        pass
+
+
+def test_rivals_take_turns_and_one_that_fails_is_left_out():
+    options = Options(repeats=3, seconds=10.0)
+    rivals = [Rival("this project", Sleeper, "", {"speed": 8.0}), Rival("other", Sleeper)]
+    processes = [Process(rival, options.profile, None) for rival in rivals]
+    try:
+        trained = take_turns(processes, "training", 32, options, Bar())
+        predicted = take_turns(processes, "inference", 84, options, Bar())
+        again = take_turns(processes, "training", 32, options, Bar())
+    finally:
+        for process in processes:
+            process.close()
+    assert [(r["what"], r["value"], r["unit"]) for r in trained] == [
+        ("this project", 8.0, "segments/s"),
+        ("other", 1.0, "segments/s"),
+    ]
+    assert [r["repeats"] for r in trained] == [[8.0] * 3, [1.0] * 3]
+    assert [(r["value"], r["note"]) for r in predicted] == [(None, "MemoryError: does not fit")] * 2
+    assert [r["value"] for r in again] == [8.0, 1.0]

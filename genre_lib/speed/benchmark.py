@@ -4,7 +4,6 @@ import dataclasses
 import datetime
 import importlib.metadata
 import os
-import statistics
 import tempfile
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from genre_lib import provenance
 from genre_lib.corpus import load_corpus
 from genre_lib.profiles import PAPER
 from genre_lib.segments import build_store
+from genre_lib.speed.derived import derive, figure_row
 from genre_lib.speed.growth import measure_growth, measure_store, write_noise
 from genre_lib.speed.limits import describe_limits
 from genre_lib.speed.rivals import SHARED_GPU, TRACKS_A_BATCH, Process, list_rivals
@@ -158,7 +158,8 @@ def _race(options, sections, folder, progress):
     from genre_lib.devices import find_device
 
     write_noise(folder / "few", 10, seconds=8 if options.quick else 30)
-    store = build_store(load_corpus(folder / "few", progress=False), folder / "few-store")
+    corpus = load_corpus(folder / "few", progress=False)
+    store = build_store(corpus, folder / "few-store", progress=False)
     rivals = list_rivals(half=find_device().is_gpu)
     if not {"training", "inference"} & set(sections):
         rivals = rivals[:1]
@@ -168,83 +169,63 @@ def _race(options, sections, folder, progress):
         for rival in rivals:
             bar.set_description(f"starting {rival.name}")
             processes.append(Process(rival, options.profile, store))
-        limits = processes[0].call(describe_limits, options.profile, options.quick)
-        if limits is None:
-            raise RuntimeError(f"this project cannot compute here: {processes[0].failure}")
+        limits, failure = processes[0].call(describe_limits, options.profile, options.quick)
+        if failure:
+            raise RuntimeError(f"{rivals[0].name} cannot compute here: {failure}")
         for figure in [section for section in _RACES if section in sections]:
             inference = TRACKS_A_BATCH * options.profile.max_segments
             sizes = (inference,) if figure == "inference" else options.batch_sizes
             chosen = processes[:1] if figure == "feeder" else processes
             for size in sizes:
-                figures += _take_turns(chosen, figure, size, options, bar)
+                figures += take_turns(chosen, figure, size, options, bar)
     finally:
         bar.close()
         for process in processes:
             process.close()
-    figures += _derive(figures, limits, options.profile, sections)
+    if "limit" in sections:
+        figures += derive(figures, limits, options.profile)
     return figures, limits
 
 
-def _take_turns(processes, figure, batch_size, options, bar):
-    method, counts = _RACES[figure], {}
+def take_turns(processes, figure, batch_size, options, bar):
+    """Measure some rivals in turn, after each has warmed up.
+
+    Parameters
+    ----------
+    processes : list of Process
+    figure : {"training", "inference", "feeder"}
+    batch_size : int
+        Segments in a batch.
+    options : Options
+    bar : tqdm.tqdm
+        Is told what is being done.
+
+    Returns
+    -------
+    list of dict
+        The figures, as in `run_benchmark`, in the order of the rivals.
+    """
+    method, counts, failures = _RACES[figure], {}, {}
     for process in processes:
         bar.set_description(f"{figure}, {batch_size}: {process.rival.name}, warming up")
         process.measure(method, batch_size, 1)
-        seconds = process.measure(method, batch_size, 1)
+        seconds, failures[process] = process.measure(method, batch_size, 1)
         most = max(1, _MOST_SEGMENTS // batch_size)
         counts[process] = min(most, max(1, round(options.seconds / seconds))) if seconds else 1
     taken = {process: [] for process in processes}
     for repeat in range(options.repeats):
-        for process in processes:
+        for process in [p for p in processes if not failures[p]]:
             bar.set_description(f"{figure}, {batch_size}: {process.rival.name}, {repeat + 1}")
-            taken[process].append(process.measure(method, batch_size, counts[process]))
+            seconds, failures[process] = process.measure(method, batch_size, counts[process])
+            taken[process].append(seconds)
     segments = options.profile.max_segments if figure == "inference" else 1
     unit = "tracks/s" if figure == "inference" else "segments/s"
     rows = []
     for process, seconds in taken.items():
-        rates = [counts[process] * batch_size / segments / s for s in seconds if s]
-        what, note = process.rival.name, process.failure
-        rows.append(_row(figure, what, [] if note else rates, unit, batch_size, note))
-    return rows
-
-
-def _row(figure, what, values, unit, batch=None, note=None):
-    median = statistics.median(values) if values else None
-    row = {"figure": figure, "what": what, "batch": batch, "value": median, "unit": unit}
-    return row | {"repeats": list(values)} | ({"note": note} if note else {})
-
-
-def _derive(figures, limits, profile, sections):
-    rows = []
-    if "limit" in sections:
-        name = limits["device"]
-        rows += [
-            _row("limit", f"{name}: products", [limits["product_rate"] / 1e12], "TFLOP/s"),
-            _row("limit", f"{name}: copies", [limits["bandwidth"] / 1e9], "GB/s"),
-        ]
-    floors = {
-        "training": limits["seconds_training"],
-        "inference": profile.max_segments * limits["seconds_forward"],
-    }
-    for row in figures:
-        floor = floors.get(row["figure"])
-        if "limit" in sections and floor and row["value"] and row["what"].startswith("this"):
-            what = f"share of the floor in {row['figure']}, {row['what'].split(', ')[1]}"
-            rows.append(_row("limit", what, [100 * row["value"] * floor], "%", row["batch"]))
-    return rows + _derive_plan(figures, profile)
-
-
-def _derive_plan(figures, profile):
-    """Estimate an epoch of every run of the plan, from the rates of training and inference."""
-    ours = [row for row in figures if row["what"].startswith("this") and row["value"]]
-    train = [r for r in ours if r["figure"] == "training" and r["batch"] == profile.batch_size]
-    predict = [row for row in ours if row["figure"] == "inference"]
-    rows, tracks = [], 1000 / profile.n_partitions
-    for row in train:
-        for other in [p for p in predict if p["what"] == row["what"]]:
-            seconds = tracks * profile.max_segments / row["value"] + tracks / other["value"]
-            what = f"an epoch of each of 30 runs on 1000 tracks, {row['what'].split(', ')[1]}"
-            rows.append(_row("plan", what, [30 * seconds / 60], "min", row["batch"]))
+        failure = failures[process]
+        done = counts[process] * batch_size / segments
+        rates = [] if failure else [done / s for s in seconds]
+        rows.append(figure_row(figure, process.rival.name, rates, unit, batch_size, failure))
     return rows
 
 
@@ -254,8 +235,8 @@ def _store_figures(options, folder):
     seconds = found["reading"] + found["storing"]
     tracks = f"{found['tracks']} tracks"
     return [
-        _row("store", f"{tracks}, read and stored", [found["tracks"] / seconds], "tracks/s"),
-        _row("store", f"{tracks}, peak of the process", [found["memory"] / 2**20], "MiB"),
+        figure_row("store", f"{tracks}, read and stored", [found["tracks"] / seconds], "tracks/s"),
+        figure_row("store", f"{tracks}, peak of the process", [found["memory"] / 2**20], "MiB"),
     ]
 
 
@@ -265,6 +246,8 @@ def _update_figures(options, progress):
         profile = dataclasses.replace(profile, accumulated_batch_size=4, micro_batch_size=2)
     rows = []
     for update in measure_updates(profile, progress=progress).itertuples():
-        rows.append(_row("update", update.update, [update.seconds], "s"))
-        rows.append(_row("update", f"{update.update}, peak of memory", [update.memory], "MiB"))
+        rows.append(figure_row("update", update.update, [update.seconds], "s"))
+        rows.append(
+            figure_row("update", f"{update.update}, peak of memory", [update.memory], "MiB")
+        )
     return rows

@@ -121,10 +121,10 @@ def measure_device(dtype, size, copied, repeats=5):
     """
     rng = np.random.default_rng(0)
     matrix = keras.ops.cast(rng.normal(size=(size, size)).astype(np.float32), dtype)
-    vector = keras.ops.zeros(copied // 4, "float32")
+    vector = keras.ops.zeros((copied // 4,), "float32")
     products = _best_seconds(lambda: keras.ops.matmul(matrix, matrix), repeats)
     copies = _best_seconds(lambda: keras.ops.add(vector, 1.0), repeats)
-    return 2 * size**3 / products, 2 * 4 * vector.shape[0] / copies
+    return 2 * size**3 / products, 2 * copied / copies
 
 
 def _best_seconds(function, repeats, at_a_time=4):
@@ -161,7 +161,7 @@ def describe_limits(profile, quick=False):
     device = devices.find_device()
     precision = devices.choose_precision(profile.precision, device)
     dtype = precision.removeprefix("mixed_")
-    size, copied = (8192, 2**31) if device.is_gpu else (2048, 2**28)
+    size, copied = (8192, 2**30) if device.is_gpu else (2048, 2**28)
     if quick:
         size, copied = size // 8, copied // 8
     rate, bandwidth = measure_device(dtype, size, copied)

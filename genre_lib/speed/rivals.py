@@ -68,7 +68,7 @@ class Project:
 
 
 class PlainKeras:
-    """Plain Keras in float32, fed with NumPy arrays of scaled samples; TensorFlow's own graph.
+    """Plain Keras in float32, fed with float32 NumPy arrays.
 
     Parameters
     ----------
@@ -129,23 +129,26 @@ class PyTorch:
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         segments = store.read(store.segments(window=profile.window)["start"], profile.window)
         self.segments = torch.from_numpy(segments[:, np.newaxis, np.newaxis]).to(self.device)
-        network = TorchResNet1D(N_CLASSES, profile.width).to(self.device)
-        self.network = network.to(memory_format=self._best_format(network))
-        self.optimizer = torch.optim.Adam(self.network.parameters(), fused=self.device == "cuda")
+        self.network = TorchResNet1D(N_CLASSES, profile.width).to(self.device)
+        self._choose_format()
         if compiled:
             self.network = torch.compile(self.network, dynamic=False)
 
-    def _best_format(self, network):
-        # Whether channels lie first or last in memory, whichever trains faster here.
+    def _choose_format(self):
+        # Channels first or last in memory, whichever trains faster here.
         formats = (self.torch.contiguous_format, self.torch.channels_last)
         seconds = []
-        for self.format in formats:
-            self.network = network.to(memory_format=self.format)
-            self.optimizer = self.torch.optim.SGD(self.network.parameters(), lr=0.0)
+        for memory_format in formats:
+            self._use_format(memory_format)
             self.train(8, 1)
             seconds.append(min(self.train(8, 1) for _ in range(3)))
-        self.format = formats[int(np.argmin(seconds))]
-        return self.format
+        self._use_format(formats[int(np.argmin(seconds))])
+
+    def _use_format(self, memory_format):
+        self.format = memory_format
+        self.network.to(memory_format=memory_format)
+        parameters = self.network.parameters()
+        self.optimizer = self.torch.optim.Adam(parameters, fused=self.device == "cuda")
 
     def _forward(self, start, batch_size):
         torch = self.torch
@@ -258,21 +261,22 @@ class Process:
     def __init__(self, rival, profile, store):
         env = {"KERAS_BACKEND": rival.backend} if rival.backend else {}
         env |= SHARED_GPU | {"TF_CPP_MIN_LOG_LEVEL": "3"}
-        self.rival, self.failure = rival, None
+        self.rival = rival
         self.pool = ProcessPoolExecutor(1, env=env)
-        self.call(_begin, rival, profile, store)
+        self.unfit = self.call(_begin, rival, profile, store)[1]
 
     def call(self, function, *arguments):
-        """Call a function in the process; None, and the reason in `failure`, where it fails."""
-        if self.failure is None:
-            try:
-                return self.pool.submit(function, *arguments).result()
-            except Exception as error:
-                self.failure = f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
-        return None
+        """Call a function in the process; return its result and None, or None and what failed."""
+        try:
+            return self.pool.submit(function, *arguments).result(), None
+        except Exception as error:
+            first_line = str(error).strip().partition("\n")[0]
+            return None, f"{type(error).__name__}: {first_line}"
 
     def measure(self, what, batch_size, n_batches):
-        """Return the seconds of ``what`` (a method of the rival) with some batches, or None."""
+        """Return, as `call` does, the seconds of a method of the rival with some batches."""
+        if self.unfit:
+            return None, self.unfit
         return self.call(_measure, what, batch_size, n_batches)
 
     def close(self):
