@@ -61,9 +61,8 @@ def report(profile, data, out, jobs):
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    default="report/published/benchmarks",
-    show_default=True,
-    help="A .json file, or the folder that gets speed-<device>.json.",
+    help="A .json file, or the folder that gets speed-<device>.json; report/published/benchmarks, "
+    "or report/build with --quick.",
 )
 def benchmark(quick, width, batch_sizes, repeats, only, growth, out):
     """Measure speed and memory, against what one would use instead."""
@@ -76,7 +75,9 @@ def benchmark(quick, width, batch_sizes, repeats, only, growth, out):
     except (RuntimeError, ValueError, OSError) as error:
         sys.exit(f"genre_lib benchmark: {error}")
     click.echo(show(result))
-    click.echo(save(result, out))
+    click.echo(
+        save(result, out or Path("report/build" if quick else "report/published/benchmarks"))
+    )
 
 
 @main.group()

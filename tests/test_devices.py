@@ -122,8 +122,9 @@ def test_a_precision_is_the_networks_own():
     assert network.outputs[0].dtype == "float32"
 
 
-@pytest.mark.parametrize("accumulates", [False, True])
-@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize(
+    ("precision", "accumulates"), [("mixed_bfloat16", False), ("mixed_float16", True)]
+)
 def test_half_precision_learns_as_single_precision_does(precision, accumulates, segments, tmp_path):
     def make(dtype):
         model = small_network(dtype)

@@ -84,7 +84,10 @@ class PlainKeras:
         self.segments = store.read(store.segments(window=profile.window)["start"], profile.window)
         self.model = build_resnet1d(profile.window, N_CLASSES, profile.width, dtype="float32")
         self.model.compile(
-            "adam", "sparse_categorical_crossentropy", ["accuracy"], jit_compile=jit_compile
+            "adam",
+            "sparse_categorical_crossentropy",
+            metrics=["accuracy"],
+            jit_compile=jit_compile,
         )
 
     def _arrays(self, count):
