@@ -17,8 +17,14 @@ pytest.importorskip("jax")
 # Python reads it when it starts, in every process, kernels and workers too.
 SITECUSTOMIZE = """
 import sys
-for missing in ("tensorflow", "torch"):
-    sys.modules[missing] = None
+
+class Missing:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name.partition(".")[0] in ("tensorflow", "torch"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Missing)
 """
 
 IMPORT_ALL = """
