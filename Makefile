@@ -47,7 +47,7 @@ data: $(ENV)  ## download GTZAN into the folder DATA
 test: lint  ## lint, unit tests on TensorFlow and in part on JAX, every notebook
 	$(BIN)/python -m pytest tests --ignore=tests/benchmarks -n 2 --dist loadfile
 	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/test_accumulation.py tests/test_batch_statistics.py \
-	    tests/test_checkpoints.py -k "not memory"
+	    tests/test_checkpoints.py tests/test_devices.py -k "not memory"
 	GENRE_PROFILE=smoke $(BIN)/python -m pytest --nbval --nbval-cell-timeout=600 -p no:cacheprovider notebooks
 
 test-reliability: $(ENV)  ## 20 kills at random moments; little memory, one core
@@ -77,6 +77,7 @@ lab: $(ENV)  ## open JupyterLab
 
 benchmark: $(ENV)  ## measure the speed
 	$(BIN)/python -m pytest tests/benchmarks -s
+	$(BIN)/python -m genre_lib benchmark
 
 lock:  ## renew requirements.lock
 	$(PYTHON) -m venv .venv-lock

@@ -100,5 +100,7 @@ def compare_statistics(model, samples, micro_batch_size, layers=("norm_in", "nor
 
 
 def _moments(network, samples):
-    outputs = [keras.ops.convert_to_numpy(x) for x in network(samples, training=True)]
+    # In single precision, as the mean of so many numbers in half precision is none.
+    outputs = [keras.ops.cast(x, "float32") for x in network(samples, training=True)]
+    outputs = [keras.ops.convert_to_numpy(x) for x in outputs]
     return [(x.mean(axis=(0, 1)), x.std(axis=(0, 1))) for x in outputs]

@@ -11,8 +11,8 @@ class SegmentBatches(keras.utils.PyDataset):
 
     Parameters
     ----------
-    store : SegmentStore
-        Where the samples are.
+    store : SegmentStore or SamplesOnDevice
+        Where the samples are; see `genre_lib.devices.nearest_samples`.
     segments : pandas.DataFrame
         Which segments, as from `SegmentStore.segments`.
     batch_size : int
@@ -25,7 +25,8 @@ class SegmentBatches(keras.utils.PyDataset):
     Notes
     -----
     A batch is ``(samples, labels)``: int16 of shape (batch, window, 1), as the network takes it,
-    and int64 of shape (batch,). One batch at a time is in memory.
+    and int64 of shape (batch,). Keras asks ahead: on TensorFlow a thread of its own reads the next
+    ones, and on JAX the next is read, and on its way to the GPU, while the one before is computed.
     """
 
     def __init__(self, store, segments, batch_size, *, window=110_250, seed=None):

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from genre_lib import provenance
+from genre_lib import devices, provenance
 from genre_lib.accumulation import GradientAccumulationModel
 from genre_lib.batches import SegmentBatches
 from genre_lib.locks import locked
@@ -194,6 +194,8 @@ def compile_model(profile, phase, n_classes, rematerialize=False):
     keras.Model
         As from `build_model`.
     """
+    device = devices.find_device()
+    precision = devices.choose_precision(profile.precision, device)
     model = build_resnet1d(
         profile.window,
         n_classes,
@@ -203,16 +205,20 @@ def compile_model(profile, phase, n_classes, rematerialize=False):
         l2_reading=phase.l2_reading,
         normalization=phase.normalization,
         rematerialize=rematerialize,
+        dtype=precision,
     )
     if phase.accumulates:
         model = GradientAccumulationModel(
             model.inputs, model.outputs, micro_batch_size=profile.micro_batch_size
         )
+    optimizer = keras.optimizers.Adam(profile.learning_rate)
+    if precision == "mixed_float16":
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     model.compile(
-        optimizer=keras.optimizers.Adam(profile.learning_rate),
+        optimizer=optimizer,
         loss="sparse_categorical_crossentropy",
         metrics=["accuracy"],
-        jit_compile=profile.jit_compile,
+        jit_compile=devices.choose_compilation(profile.jit_compile, device),
     )
     return model
 
@@ -231,7 +237,8 @@ def _batches(run, store, segments, seed=None):
     profile = run.profile
     large = (run.phase.accumulates or run.phase.whole_batch) and seed is not None
     size = profile.accumulated_batch_size if large else profile.batch_size
-    return SegmentBatches(store, segments, size, window=profile.window, seed=seed)
+    samples = devices.nearest_samples(store)
+    return SegmentBatches(samples, segments, size, window=profile.window, seed=seed)
 
 
 def _facts(run, store):
@@ -245,7 +252,7 @@ def _facts(run, store):
             "genres": store.genres,
             "tracks": len(store.tracks),
         },
-        "backend": keras.backend.backend(),
+        "computation": devices.describe_computation(run.profile),
         "versions": provenance.versions(),
         "machine": provenance.machine(),
         "commit": provenance.commit(),

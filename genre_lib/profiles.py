@@ -111,7 +111,11 @@ class Profile:
     partition_seed : int
         Of the partitions, which all runs share.
     jit_compile : bool or "auto"
-        Compile the training step with XLA. It trains faster, and takes longer to begin.
+        Compile the training step with XLA; by itself where that trains faster, see
+        `genre_lib.devices.choose_compilation`.
+    precision : {"auto", "float32", "mixed_bfloat16", "mixed_float16"}
+        What the network computes with; its weights, its normalisations and its softmax are float32
+        in any case. By itself what the device is good at, see `genre_lib.devices.choose_precision`.
 
     Raises
     ------
@@ -140,6 +144,7 @@ class Profile:
     seeds: tuple[int, ...] = (0,)
     partition_seed: int = 0
     jit_compile: bool | str = "auto"
+    precision: str = "auto"
 
     def __post_init__(self):
         for name, (expected, holds) in _EXPECTED.items():
@@ -202,7 +207,6 @@ DEMO = Profile(
     epochs=10,
     other_rotations=1,
     protocols=("original", "no_repetitions"),
-    jit_compile=False,
 )
 """The demo corpus on two cores in minutes: the shortest window that the depth allows."""
 
@@ -218,7 +222,6 @@ SMOKE = Profile(
     other_rotations=1,
     protocols=("original", "no_repetitions"),
     variants=("group-norm",),
-    jit_compile=False,
 )
 """As little as shows that everything runs; its numbers mean nothing."""
 

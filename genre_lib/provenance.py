@@ -1,5 +1,6 @@
 """What a number was made with: versions, commit, machine."""
 
+import collections
 import os
 import platform
 import subprocess
@@ -80,3 +81,29 @@ def machine():
         "processor": f"{os.cpu_count()} cores",
         "memory": f"{memory:.0f} GiB",
     }
+
+
+def describe_computations(results):
+    """Say what some runs were computed on, and in what precision.
+
+    Parameters
+    ----------
+    results : iterable of RunResult
+
+    Returns
+    -------
+    str
+        ``"NVIDIA H100: jax, mixed_bfloat16, compiled (30 runs)"``; more than one such, the most
+        frequent first, where runs differ. Of a run that was kept without this, the backend.
+    """
+    counts = collections.Counter(_describe_computation(result.facts) for result in results)
+    named = (f"{name} ({count} run{'s' * (count > 1)})" for name, count in counts.most_common())
+    return "; ".join(named) or "no run"
+
+
+def _describe_computation(facts):
+    computation = facts.get("computation")
+    if computation is None:
+        return facts["backend"]
+    compiled = "compiled" if computation["compiled"] else "not compiled"
+    return "{device}: {backend}, {precision}, ".format(**computation) + compiled

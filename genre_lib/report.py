@@ -187,6 +187,8 @@ def describe(workspace, took):
         Names and values.
     """
     profile, corpus = workspace.profile, workspace.corpus
+    runs = workspace.planned()
+    kept = load_runs(runs, workspace.runs_dir, workspace.store.fingerprint)
     described = [
         (
             "Corpus",
@@ -194,7 +196,8 @@ def describe(workspace, took):
         ),
         ("Fingerprint of the corpus", fingerprint(corpus)),
         ("Profile", f"{profile.name} ({profile.digest()})"),
-        ("Runs", _describe_runs(workspace, workspace.planned())),
+        ("Runs", _describe_runs(workspace, runs, kept)),
+        ("Computed on", provenance.describe_computations(kept.values())),
         *workspace.origin,
         ("Seeds", ", ".join(map(str, profile.seeds)) + f"; partitions {profile.partition_seed}"),
         ("Commit", provenance.commit()),
@@ -205,9 +208,8 @@ def describe(workspace, took):
     return described + [(name, version) for name, version in provenance.versions().items()]
 
 
-def _describe_runs(workspace, runs):
+def _describe_runs(workspace, runs, kept):
     profile, corpus = workspace.profile, workspace.store.fingerprint
-    kept = load_runs(runs, workspace.runs_dir, corpus)
     failed = failed_runs([run for run in runs if run not in kept], workspace.runs_dir, corpus)
     parts = [f"{len(kept)} of {len(runs)}"]
     parts += [

@@ -62,15 +62,25 @@ class Res1D(layers.Layer):
         self.l2, self.bn_momentum = l2, bn_momentum
         self.normalization, self.rematerialize = normalization, rematerialize
         self.conv1 = self._convolution(kernel_size, "conv1")
-        self.norm1 = _normalization(normalization, filters, bn_momentum, "norm1")
+        self.norm1 = self._normalization("norm1")
         self.conv2 = self._convolution(kernel_size, "conv2")
-        self.norm2 = _normalization(normalization, filters, bn_momentum, "norm2")
+        self.norm2 = self._normalization("norm2")
         self.shortcut_conv = self.shortcut_norm = None
 
     def _convolution(self, kernel_size, name):
         penalty = keras.regularizers.L2(self.l2) if self.l2 else None
         return layers.Conv1D(
-            self.filters, kernel_size, padding="same", kernel_regularizer=penalty, name=name
+            self.filters,
+            kernel_size,
+            padding="same",
+            kernel_regularizer=penalty,
+            dtype=self.dtype_policy,
+            name=name,
+        )
+
+    def _normalization(self, name):
+        return _normalization(
+            self.normalization, self.filters, self.bn_momentum, name, self.dtype_policy
         )
 
     def build(self, input_shape):
@@ -82,9 +92,7 @@ class Res1D(layers.Layer):
         self.norm2.build(inner_shape)
         if input_shape[-1] != self.filters:
             self.shortcut_conv = self._convolution(1, "shortcut_conv")
-            self.shortcut_norm = _normalization(
-                self.normalization, self.filters, self.bn_momentum, "shortcut_norm"
-            )
+            self.shortcut_norm = self._normalization("shortcut_norm")
             self.shortcut_conv.build(input_shape)
             self.shortcut_norm.build(inner_shape)
         self.built = True
@@ -125,10 +133,10 @@ class Res1D(layers.Layer):
         }
 
 
-def _normalization(kind, filters, bn_momentum, name):
+def _normalization(kind, filters, bn_momentum, name, dtype):
     if kind == "group":
-        return layers.GroupNormalization(math.gcd(_MOST_GROUPS, filters), name=name)
-    return layers.BatchNormalization(momentum=bn_momentum, name=name)
+        return layers.GroupNormalization(math.gcd(_MOST_GROUPS, filters), name=name, dtype=dtype)
+    return layers.BatchNormalization(momentum=bn_momentum, name=name, dtype=dtype)
 
 
 def _rematerialized(function, sublayers):
@@ -168,6 +176,7 @@ def build_resnet1d(
     l2_reading="sum",
     normalization="batch",
     rematerialize=False,
+    dtype=None,
 ):
     """Build ResNet1D, the network of Allamy and Koerich (2021) as the report describes it.
 
@@ -199,6 +208,12 @@ def build_resnet1d(
     rematerialize : bool
         Compute the residual blocks a second time in the backward pass, in place of keeping their
         activations. The result stays, moving statistics included; memory is paid for with time.
+    dtype : str or keras.DTypePolicy, optional
+        What the layers compute with: a Keras dtype policy such as "mixed_bfloat16"; the global one
+        of Keras by default. The softmax is float32 always, and so are the weights and the
+        statistics of the normalisations under a mixed policy. An optimizer under "mixed_float16"
+        needs `keras.optimizers.LossScaleOptimizer` around it, which `compile` puts there by
+        itself only where the policy is the global one.
 
     Returns
     -------
@@ -214,15 +229,15 @@ def build_resnet1d(
     """
     _check(input_samples, n_classes, width, l2, dropout, bn_momentum, l2_reading, normalization)
     stem, *blocks = [max(1, round(count * width)) for count in (128, *RESIDUAL_FILTERS)]
-    norm = {"kind": normalization, "bn_momentum": bn_momentum}
+    norm = {"kind": normalization, "bn_momentum": bn_momentum, "dtype": dtype}
     if l2_reading == "mean":
         l2 = l2 / _count_penalised([stem, *blocks])
 
     inputs = keras.Input((input_samples, 1), name="waveform")
-    x = layers.Rescaling(1 / _FULL_SCALE, name="scale")(inputs)
-    x = layers.Conv1D(stem, 3, strides=3, name="conv_in")(x)
+    x = layers.Rescaling(1 / _FULL_SCALE, name="scale", dtype=dtype)(inputs)
+    x = layers.Conv1D(stem, 3, strides=3, name="conv_in", dtype=dtype)(x)
     x = _normalization(filters=stem, name="norm_in", **norm)(x)
-    x = layers.LeakyReLU(name="relu_in")(x)
+    x = layers.LeakyReLU(name="relu_in", dtype=dtype)(x)
     for number, filters in enumerate(blocks, start=1):
         block = Res1D(
             filters,
@@ -230,17 +245,18 @@ def build_resnet1d(
             bn_momentum=bn_momentum,
             normalization=normalization,
             rematerialize=rematerialize,
+            dtype=dtype,
             name=f"res1d_{number}",
         )
-        x = layers.MaxPooling1D(3, name=f"pool_{number}")(block(x))
-    x = layers.Conv1D(blocks[-1], 1, name="conv_out")(x)
+        x = layers.MaxPooling1D(3, name=f"pool_{number}", dtype=dtype)(block(x))
+    x = layers.Conv1D(blocks[-1], 1, name="conv_out", dtype=dtype)(x)
     x = _normalization(filters=blocks[-1], name="norm_out", **norm)(x)
-    x = layers.LeakyReLU(name="relu_out")(x)
+    x = layers.LeakyReLU(name="relu_out", dtype=dtype)(x)
     # One step is left of a 5 s segment, so this is the flattening of the original; a longer
     # input leaves more steps, and their mean keeps the number of parameters.
-    x = layers.GlobalAveragePooling1D(name="flatten")(x)
+    x = layers.GlobalAveragePooling1D(name="flatten", dtype=dtype)(x)
     if dropout:
-        x = layers.Dropout(dropout, name="dropout")(x)
+        x = layers.Dropout(dropout, name="dropout", dtype=dtype)(x)
     outputs = layers.Dense(n_classes, activation="softmax", dtype="float32", name="output")(x)
     return keras.Model(inputs, outputs, name="resnet1d")
 

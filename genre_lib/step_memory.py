@@ -33,9 +33,9 @@ def measure_updates(profile, cache=None, progress=True):
     Returns
     -------
     pandas.DataFrame
-        ``update`` (``"8 x 10"``), ``memory`` (peak of the process during the update above what it
-        had before, in MiB; of the host, also where a GPU computes), ``seconds`` (of the update
-        after it).
+        ``update`` (``"8 x 10"``), ``memory`` (in MiB: where a GPU computes, the peak of its
+        memory; else the peak of the process during the update above what it had before),
+        ``seconds`` (of the update after it).
     """
     make = Memory(cache, verbose=0).cache(_table, ignore=["progress"]) if cache else _table
     return make(profile, versions(), progress)
@@ -62,6 +62,7 @@ def _table(profile, versions, progress):
 
 def _measure(profile, phase, rematerialize):
     # Imported here, in the child.
+    from genre_lib.devices import memory_peak
     from genre_lib.experiment import compile_model
 
     n_classes, size = 10, profile.accumulated_batch_size
@@ -87,4 +88,6 @@ def _measure(profile, phase, rematerialize):
     watcher.join()
     begin = time.perf_counter()
     model.train_on_batch(x, y)
-    return peak - before, time.perf_counter() - begin
+    seconds = time.perf_counter() - begin
+    on_gpu = memory_peak()
+    return (peak - before if on_gpu is None else on_gpu), seconds

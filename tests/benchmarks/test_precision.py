@@ -1,0 +1,51 @@
+"""Half precision costs no accuracy: the demo corpus with and without it, seed by seed."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from genre_lib import devices, evaluation, provenance
+from genre_lib.phases import NORMAL
+from genre_lib.profiles import DEMO
+from genre_lib.runs import plan
+from genre_lib.scheduling import fit_runs
+from genre_lib.workspace import open_workspace
+
+SEEDS = tuple(range(6))
+PUBLISHED = Path(__file__).parents[2] / "report" / "published" / "benchmarks"
+
+
+def accuracies(precision, folder):
+    """Accuracy of the test segments of the first rotation, one a seed."""
+    profile = dataclasses.replace(DEMO, precision=precision, seeds=SEEDS, rotations=1)
+    workspace = open_workspace(profile, home=folder)
+    results = fit_runs(plan(profile, NORMAL), workspace.store, folder / "runs")
+    assert len(results) == len(SEEDS)
+    scores = [evaluation.score_tracks(result) for result in results.values()]
+    return np.array([evaluation.accuracy(found, of="segments").value for found in scores])
+
+
+def test_half_precision_agrees_within_noise(tmp_path):
+    half = devices.choose_precision("auto", devices.find_device())
+    if half == "float32":
+        pytest.skip("no GPU: a CPU emulates half precision, at a tenth of the speed")
+    single, halved = accuracies("float32", tmp_path), accuracies(half, tmp_path)
+    differences = halved - single
+    error = differences.std(ddof=1) / np.sqrt(len(SEEDS))
+    found = {
+        "corpus": "demo",
+        "precision": half,
+        "seeds": SEEDS,
+        "float32": single.tolist(),
+        "half": halved.tolist(),
+        "mean difference": differences.mean(),
+        "standard error": error,
+        "device": devices.find_device().name,
+        "versions": provenance.versions(),
+    }
+    print("\n" + json.dumps(found, indent=2))
+    (PUBLISHED / "precision.json").write_text(json.dumps(found, indent=2) + "\n")
+    assert abs(differences.mean()) <= 2 * error + 1e-9
