@@ -473,6 +473,17 @@ else:
     show_text("Without a run of the normal phase there is nothing to conclude.")
 
 # %% [markdown]
+# And the three statements that the original makes of its results? Whether another phase helps or does harm,
+# McNemar's exact test decides at the 5% level; where it cannot tell, the statement stays open.
+
+# %% tags=["nbval-ignore-output"]
+if normal:
+    show_table(
+        findings.on_statements(gaps, tests, gains),
+        "What the original says of its results, held against the runs of this report.",
+    )
+
+# %% [markdown]
 # The original could not improve its result with regularisation or with gradient accumulation, and could not
 # say whether the differences meant anything. Here each difference comes with a test, each number with an
 # interval, and each run with everything that defines it. Change a hyper-parameter in one place, call
