@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import errno
 import json
 import os
 import resource
@@ -18,6 +19,7 @@ from conftest import write_tone
 
 from genre_lib.corpus import load_corpus
 from genre_lib.demo_corpus import make_demo_corpus
+from genre_lib.failures import attempt, failure_reason
 from genre_lib.locks import locked
 from genre_lib.phases import NORMAL
 from genre_lib.profiles import SMOKE
@@ -67,6 +69,15 @@ def test_a_run_that_does_not_fit_on_the_disk_leaves_the_kept_one(tmp_path):
         keep(folder, size=10_000)
     np.testing.assert_array_equal(load_run(folder).probabilities, before.probabilities)
     assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_a_full_disk_is_named_as_the_reason_of_a_run_that_failed(tmp_path):
+    def full():
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    reason = attempt(full, tmp_path / "rotation-0-seed-0")
+    assert "No space left on device (make room for" in reason
+    assert failure_reason(tmp_path / "rotation-0-seed-0") == reason
 
 
 def test_a_store_that_does_not_fit_on_the_disk_is_not_there(corpus, tmp_path):
