@@ -45,7 +45,7 @@ try:
 except report.ReportError as error:
     sys.exit(f"genre_lib report: {error}")
 """
-PARAMETERS = 'profile, data, home = "smoke", "", ".."'
+PARAMETERS = 'profile = "smoke"\ndata = ""\nhome = ".."'
 TRAIN = """
 import dataclasses
 from genre_lib import get_profile, open_workspace
