@@ -81,7 +81,7 @@ class Checkpoints(keras.callbacks.Callback):
             state, best = arrays[: facts["n_state"]], arrays[facts["n_state"] :]
             _check_shapes(state, _variables(model))
             _check_shapes(best, model.weights)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, KeyError) as error:
             warnings.warn(
                 f"{self.path}: the state of an interrupted training cannot be used ({error}). The "
                 "training begins anew.",

@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import errno
 import json
 import traceback
 
@@ -45,6 +46,8 @@ def attempt(work, folder):
         work()
     except Exception as error:
         reason = ": ".join([type(error).__name__, *str(error).strip().splitlines()[:1]])
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+            reason += f" (make room for {folder}, and call again)"
         reason = without_home(reason)  # it is for the report, the traceback is for this machine
         note = {
             "reason": reason,

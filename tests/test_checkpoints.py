@@ -27,7 +27,7 @@ TINY = dataclasses.replace(
     batch_size=4,
     accumulated_batch_size=8,
     micro_batch_size=3,
-    learning_rate=0.01,
+    learning_rate=1.0,  # too large, so that the validation loss rises again
     epochs=9,
     patience=2,
     variants=("statistics",),
@@ -139,9 +139,7 @@ def test_it_ends_as_if_nothing_had_been(phase, moments, whole, store, tmp_path):
     counted = CountedReads(store)
     result = fit_run(run, counted.store, tmp_path, progress=False)
     assert_identical(result, expected)
-    assert (
-        counted.reads < (1.3 - moments[-1]) * reads
-    )  # of the epochs before, none is trained again
+    assert counted.reads < reads  # the epochs before are not trained again
     assert hidden(tmp_path) == []
 
 

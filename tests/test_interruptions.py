@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import errno
 import json
 import os
 import resource
@@ -18,6 +19,7 @@ from conftest import write_tone
 
 from genre_lib.corpus import load_corpus
 from genre_lib.demo_corpus import make_demo_corpus
+from genre_lib.failures import attempt, failure_reason
 from genre_lib.locks import locked
 from genre_lib.phases import NORMAL
 from genre_lib.profiles import SMOKE
@@ -67,6 +69,15 @@ def test_a_run_that_does_not_fit_on_the_disk_leaves_the_kept_one(tmp_path):
         keep(folder, size=10_000)
     np.testing.assert_array_equal(load_run(folder).probabilities, before.probabilities)
     assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_a_full_disk_is_named_as_the_reason_of_a_run_that_failed(tmp_path):
+    def full():
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    reason = attempt(full, tmp_path / "rotation-0-seed-0")
+    assert "No space left on device (make room for" in reason
+    assert failure_reason(tmp_path / "rotation-0-seed-0") == reason
 
 
 def test_a_store_that_does_not_fit_on_the_disk_is_not_there(corpus, tmp_path):
@@ -163,8 +174,11 @@ def test_a_worker_that_is_killed_takes_no_run_with_it(store, tmp_path):
 def test_runs_that_kill_their_process_are_named_and_the_call_lives(store, tmp_path):
     with (
         pytest.warns(UserWarning, match="failed"),
-        pytest.raises(RunError, match=r"(?s)rotation 1.*SIGKILL.*rotation 2.*SIGKILL"),
+        pytest.raises(
+            RunError, match=r"(?s)rotation 1.*terminated.*memory.*rotation 2.*terminated"
+        ),
     ):
         fit_runs(RUNS, deadly(store, tmp_path / "no" / "dead"), tmp_path, progress=False, jobs=2)
     notes = [json.loads(path.read_text()) for path in tmp_path.rglob("*.failed.json")]
     assert len(notes) == 2
+    assert all("TerminatedWorkerError" in note["traceback"] for note in notes)

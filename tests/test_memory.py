@@ -44,7 +44,7 @@ def test_what_fits_is_let_through(model, monkeypatch):
     ],
 )
 def test_what_does_not_is_refused_with_what_would(phase, said, model, monkeypatch):
-    leave(monkeypatch, 5.5 * memory.segment_memory(model))
+    leave(monkeypatch, 11 * memory.segment_memory(model) // 2)
     with pytest.raises(MemoryError, match=said):
         memory.check_memory(model, Run(DEMO, phase, 0))
 

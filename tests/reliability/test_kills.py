@@ -21,6 +21,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from genre_lib.binding import bind
+from genre_lib.resnet1d import Res1D
 from genre_lib.runs import load_run
 
 ROOT = Path(__file__).parents[2]
@@ -44,7 +45,7 @@ try:
 except report.ReportError as error:
     sys.exit(f"genre_lib report: {error}")
 """
-PARAMETERS = 'profile, data, home = "smoke", "", ".."'
+PARAMETERS = 'profile = "smoke"\ndata = ""\nhome = ".."'
 TRAIN = """
 import dataclasses
 from genre_lib import get_profile, open_workspace
@@ -126,9 +127,14 @@ class Trial:
             result, name = load_run(folder), folder.relative_to(self.home).as_posix()
             said[name, "history"] = result.history.drop(columns="seconds").to_csv()
             said[name, "predictions"] = result.facts["sha256"]["predictions.npz"]
-            weights = keras.saving.load_model(folder / "model.keras").get_weights()
+            weights = _weights(folder / "model.keras")
             said[name, "weights"] = _digest(b"".join(np.ascontiguousarray(w) for w in weights))
         return said
+
+
+def _weights(path):
+    known = {"genre_lib>Res1D": Res1D}
+    return keras.saving.load_model(path, custom_objects=known, compile=False).get_weights()
 
 
 def _digest(content):
