@@ -166,13 +166,13 @@ def test_a_network_that_is_given_again_is_as_new_with_its_loss_scale():
     networks = Networks()
 
     def state(model):
-        variables = [*model.variables, *model.optimizer.variables]
+        variables = [*model.weights, *model.optimizer.variables]
         return [keras.ops.convert_to_numpy(variable) for variable in variables]
 
     model = networks.give(run, 2)
     model.optimizer.build(model.trainable_variables)
     new = state(model)
-    for variable in [*model.variables, *model.optimizer.variables]:
+    for variable in [*model.weights, *model.optimizer.variables]:
         variable.assign(keras.ops.ones_like(variable))
     assert networks.give(run, 2) is model
     for one, other in zip(state(model), new, strict=True):
