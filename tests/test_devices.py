@@ -50,7 +50,8 @@ def small_network(dtype="float32", rematerialize=False):
 def compiled(model, scaled=False):
     optimizer = keras.optimizers.Adam(1e-3)
     if scaled:
-        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+        # Small enough that the first update does not overflow, and is not left out.
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=1024.0)
     model.compile(optimizer, "sparse_categorical_crossentropy")
     return model
 
