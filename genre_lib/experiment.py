@@ -123,7 +123,8 @@ class Networks:
 def _copy_state(source, target):
     target.set_weights(source.get_weights())
     for model in (source, target):
-        model.optimizer.build(model.trainable_variables)
+        if not model.optimizer.built:  # one that scales the loss would add to its variables
+            model.optimizer.build(model.trainable_variables)
     for old, new in zip(target.optimizer.variables, source.optimizer.variables, strict=True):
         old.assign(new)
 

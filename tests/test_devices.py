@@ -50,7 +50,8 @@ def small_network(dtype="float32", rematerialize=False):
 def compiled(model, scaled=False):
     optimizer = keras.optimizers.Adam(1e-3)
     if scaled:
-        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+        # Small enough that the first update does not overflow, and is not left out.
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=1024.0)
     model.compile(optimizer, "sparse_categorical_crossentropy")
     return model
 
@@ -166,14 +167,14 @@ def test_a_network_that_is_given_again_is_as_new_with_its_loss_scale():
     networks = Networks()
 
     def state(model):
-        variables = [*model.variables, *model.optimizer.variables]
+        variables = [*model.weights, *model.optimizer.variables]
         return [keras.ops.convert_to_numpy(variable) for variable in variables]
 
     model = networks.give(run, 2)
     model.optimizer.build(model.trainable_variables)
     new = state(model)
-    for variable in [*model.variables, *model.optimizer.variables]:
-        variable.assign(keras.ops.ones_like(variable))
+    for variable in [*model.weights, *model.optimizer.variables]:
+        variable.assign(keras.ops.ones(variable.shape, variable.dtype))
     assert networks.give(run, 2) is model
     for one, other in zip(state(model), new, strict=True):
         np.testing.assert_array_equal(one, other)

@@ -50,7 +50,8 @@ from genre_lib.runs import Run
 from genre_lib.segments import build_store
 home = Path(sys.argv[1])
 profile = dataclasses.replace(SMOKE, n_partitions=3, rotations=1, batch_size=4)
-store = build_store(load_corpus(home / "audio", progress=False), home / "cache", progress=False)
+corpus = load_corpus(home / "audio", min_samples=profile.window, progress=False)
+store = build_store(corpus, home / "cache", progress=False)
 result = fit_run(Run(profile, NORMAL, 0), store, home / "runs", progress=False)
 print(result.facts["computation"]["backend"], result.probabilities.shape)
 """

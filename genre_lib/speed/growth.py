@@ -1,9 +1,11 @@
 """What it costs as the corpus grows: the store, the training, their memory; on tracks of noise."""
 
 import dataclasses
+import re
 import resource
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -129,6 +131,10 @@ def _measure_training(corpus, home, jobs):
 
 def _peak_memory():
     """Return the most memory that this process, or one that it began, has had; in bytes."""
-    who = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN
     unit = 1 if sys.platform == "darwin" else 1024
-    return unit * max(resource.getrusage(w).ru_maxrss for w in who)
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    status = Path("/proc/self/status")
+    if status.exists():
+        # On Linux, the other number counts what the parent had when this process began.
+        own = 1024 * int(re.search(r"VmHWM:\s+(\d+) kB", status.read_text())[1])
+    return max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit)
