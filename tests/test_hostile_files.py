@@ -55,7 +55,9 @@ def hostile_report(tmp_path_factory):
         soundfile.write(home / "corpus" / genre / f"{name}.wav", noise, SAMPLE_RATE)
     notebook = jupytext.read(ROOT / "notebooks/01_data_exploration.py")
     (parameters,) = (c for c in notebook.cells if "parameters" in c.metadata.get("tags", []))
-    parameters.source = f"profile, data, home = 'smoke', {str(home / 'corpus')!r}, {str(home)!r}"
+    parameters.source = (
+        f"profile, data, home, results = 'smoke', {str(home / 'corpus')!r}, {str(home)!r}, ''"
+    )
     work = {"metadata": {"path": str(ROOT / "notebooks")}}
     client = nbclient.NotebookClient(notebook, timeout=600, kernel_name="python3", resources=work)
     client.execute()

@@ -45,8 +45,10 @@ def store(corpus, tmp_path_factory):
 def keep(folder, size=10):
     segments = pd.DataFrame({"split": "test", "track_id": "a", "segment": range(size), "label": 0})
     probabilities = np.random.default_rng(0).random((size, 2), np.float32)
-    history = pd.DataFrame({"epoch": [1], "val_loss": [1.0]})
-    save_run(folder, {"seconds": 1.0}, history, segments, probabilities, Path.touch)
+    columns = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
+    history = pd.DataFrame([dict.fromkeys(columns, 1.0)])
+    facts = {"rotation": 0, "seed": 0, "seconds": 1.0}
+    save_run(folder, facts, history, segments, probabilities, Path.touch)
 
 
 @contextlib.contextmanager
