@@ -165,10 +165,13 @@ def _run_notebook(notebook, target, parameters):
             f"notebook as far as it went is {target}. Runs that were finished are kept: mend the "
             "cause and call again."
         ) from error
-    except DeadKernelError as error:
+    except RuntimeError as error:
+        # A kernel that dies, or takes too long, while it starts is no DeadKernelError.
+        died = isinstance(error, DeadKernelError)
+        told = describe_death(target, kernel) if died else f"{notebook.name}: {error}"
         raise ReportError(
-            f"{describe_death(target, kernel)}. Runs that were finished are kept, and one that was "
-            "not goes on after its last whole epoch: call again."
+            f"{told}. Runs that were finished are kept, and one that was not goes on after its "
+            "last whole epoch: call again."
         ) from error
 
 
