@@ -201,7 +201,8 @@ def test_reports_that_are_killed_go_on_and_end_alike(undisturbed, tone_corpus, t
             if victim == "the kernel":
                 assert status == 1
                 assert "1_small.ipynb" in log
-                assert "SIGKILL" in log
+                assert "SIGKILL" in log or "died before" in log  # while it started
+                assert "call again" in log
             elif victim == "a worker":
                 assert status == 0, log
         trial.finish()
