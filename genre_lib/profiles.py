@@ -193,7 +193,7 @@ class Profile:
 PAPER = Profile("paper")
 """The original: full width, its 30 runs, and those that explain them. For a GPU."""
 
-LAPTOP = Profile("laptop", width=0.0625, bn_momentum=0.9, other_rotations=1, epochs=40)
+LAPTOP = Profile("laptop", width=0.0625, bn_momentum=0.9, other_rotations=1, epochs=20)
 """Real audio on two cores: full depth and window, a sixteenth of the filters."""
 
 DEMO = Profile(
