@@ -1,4 +1,5 @@
 import json
+import time
 
 import matplotlib
 import numpy as np
@@ -11,10 +12,10 @@ from genre_lib.profiles import PAPER
 from genre_lib.resnet1d import build_resnet1d
 from genre_lib.speed.benchmark import Options, choose_options, take_turns
 from genre_lib.speed.derived import derive
-from genre_lib.speed.figures import growing_cost
+from genre_lib.speed.figures import growing_cost, training_rates
 from genre_lib.speed.growth import measure_store, write_noise
 from genre_lib.speed.limits import list_convolutions, seconds_at_least
-from genre_lib.speed.results import save, show
+from genre_lib.speed.results import compare_rates, read_published, save, show, tabulate_rates
 from genre_lib.speed.rivals import Process, Rival
 
 matplotlib.use("agg")
@@ -117,6 +118,65 @@ def test_what_was_measured_is_kept_by_device(tmp_path):
     assert save({"device": "CPU", "growth": []}, tmp_path).name == "growth-cpu.json"
 
 
+def test_what_was_kept_is_read_again(tmp_path):
+    assert read_published("speed", tmp_path / "nothing") == []
+    whole = MEASURED | {"machine": {}, "options": {}}
+    save(whole, tmp_path)
+    assert read_published("speed", tmp_path) == [whole]
+    assert read_published("growth", tmp_path) == []
+    (tmp_path / "speed-zz.json").write_text("[")
+    with pytest.raises(ValueError, match=r"speed-zz\.json"):
+        read_published("speed", tmp_path)
+    (tmp_path / "speed-zz.json").write_text('{"figures": []}')
+    with pytest.raises(ValueError, match="Measure again"):
+        read_published("speed", tmp_path)
+
+
+RATES = {
+    "figures": [
+        row("training", "this project, jax", [90.0, 100.0, 110.0]),
+        row("training", "this project, tensorflow", [50.0]),
+        row("training", "plain Keras", [20.0, 25.0, 30.0]),
+        row("training", "PyTorch, eager", [40.0]),
+        row("training", "PyTorch, compiled", [80.0]),
+        row("training", "this project, jax", [120.0], batch=80),
+        row("training", "PyTorch, eager", [], batch=80, note="out of memory"),
+        row("inference", "this project, jax", [7.0], batch=84, unit="tracks/s"),
+        row("store", "1000 tracks", [40.0], batch=None, unit="tracks/s"),
+    ]
+}
+
+
+def test_rates_are_set_side_by_side():
+    table = tabulate_rates(RATES).set_index("implementation")
+    assert list(table) == ["training, batch 32", "training, batch 80", "inference"]
+    assert list(table.loc["this project, jax"]) == [100, 120, 7]
+    assert table.loc["PyTorch, eager"].isna().tolist() == [False, True, True]
+    assert "1000 tracks" not in table.index
+
+
+def test_the_comparison_is_with_the_fastest_of_each_kind():
+    at_32, at_80 = compare_rates(RATES).split(". ")
+    assert "this project, jax trains 100 segments" in at_32
+    assert "4.00 times plain Keras" in at_32
+    assert "1.25 times PyTorch, compiled" in at_32
+    assert at_80.endswith("trains 120 segments a second.")
+    assert compare_rates({"figures": []}) == ""
+
+
+def test_rates_are_drawn_with_their_ranges():
+    axis = training_rates(RATES["figures"]).axes[0]
+    assert [label.get_text() for label in axis.get_yticklabels()] == [
+        "this project, jax",
+        "this project, tensorflow",
+        "plain Keras",
+        "PyTorch, eager",
+        "PyTorch, compiled",
+    ]
+    assert sorted(bar.get_width() for bar in axis.patches) == [25, 40, 50, 80, 100, 120]
+    assert axis.get_xlabel() == "segments a second"
+
+
 @pytest.fixture(scope="module")
 def growth():
     """Two runs each: in one process time is as tracks are, in two it is half of that."""
@@ -177,6 +237,30 @@ class Sleeper:
 class Bar:
     def set_description(self, text):
         pass
+
+
+class Grower:
+    """Keeps more than a pool would let a worker keep, had it no state that is needed."""
+
+    def __init__(self, profile, store):
+        self.kept = []
+
+    def train(self, batch_size, n_batches):
+        self.kept.append(np.ones(50_000_000))
+        time.sleep(1.2)
+        return len(self.kept)
+
+
+def test_a_rival_keeps_what_it_holds_however_much_that_is():
+    process = Process(Rival("this project", Grower), PAPER, None)
+    try:
+        assert [process.measure("train", 32, 1) for _ in range(3)] == [
+            (1, None),
+            (2, None),
+            (3, None),
+        ]
+    finally:
+        process.close()
 
 
 def test_rivals_take_turns_and_one_that_fails_is_left_out():

@@ -1,4 +1,4 @@
-"""The figure of what it costs as the corpus grows. It returns a figure and shows nothing."""
+"""Figures of speed and memory. Each function returns a figure and shows nothing."""
 
 import matplotlib.pyplot as plt
 import seaborn as sns
@@ -6,6 +6,47 @@ import seaborn as sns
 from genre_lib.figures import WIDTH
 
 _MARKERS = "osD^v"
+
+
+def training_rates(figures):
+    """Draw how many segments a second each implementation trains.
+
+    Parameters
+    ----------
+    figures : list of dict
+        As in `genre_lib.speed.benchmark.run_benchmark`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A bar is a median, and its line the range of the repeats.
+    """
+    rows = [row for row in figures if row["figure"] == "training" and row["value"]]
+    batches = list(dict.fromkeys(row["batch"] for row in rows))
+    names = list(dict.fromkeys(row["what"] for row in rows))
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.8 + 0.4 * len(names)))
+    height = 0.8 / max(1, len(batches))
+    for place, batch in enumerate(batches):
+        found = [row for row in rows if row["batch"] == batch]
+        values = [row["value"] for row in found]
+        spread = [
+            [row["value"] - min(row["repeats"]) for row in found],
+            [max(row["repeats"]) - row["value"] for row in found],
+        ]
+        axis.barh(
+            [names.index(row["what"]) + place * height for row in found],
+            values,
+            height,
+            xerr=spread,
+            color=sns.color_palette("colorblind")[place],
+            label=f"batch {batch}",
+        )
+    axis.set_yticks([k + height * (len(batches) - 1) / 2 for k in range(len(names))], names)
+    axis.invert_yaxis()
+    axis.grid(visible=False, axis="y")
+    axis.set(title="Speed of training", xlabel="segments a second")
+    axis.legend()
+    return figure
 
 
 def growing_cost(rows):

@@ -2,10 +2,13 @@
 
 import dataclasses
 import importlib.util
+import multiprocessing
+import os
 import time
+from concurrent.futures import ProcessPoolExecutor
+from unittest import mock
 
 import numpy as np
-from joblib.externals.loky import ProcessPoolExecutor
 
 N_CLASSES = 10
 TRACKS_A_BATCH = 4  # in inference
@@ -265,8 +268,10 @@ class Process:
         env = {"KERAS_BACKEND": rival.backend} if rival.backend else {}
         env |= SHARED_GPU | {"TF_CPP_MIN_LOG_LEVEL": "3"}
         self.rival = rival
-        self.pool = ProcessPoolExecutor(1, env=env)
-        self.unfit = self.call(_begin, rival, profile, store)[1]
+        # Not joblib's pool, which replaces a process that has grown, and with it what it holds.
+        self.pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+        with mock.patch.dict(os.environ, env):  # the process starts here, and inherits it
+            self.unfit = self.call(_begin, rival, profile, store)[1]
 
     def call(self, function, *arguments):
         """Call a function in the process; return its result and None, or None and what failed."""
@@ -284,7 +289,7 @@ class Process:
 
     def close(self):
         """End the process."""
-        self.pool.shutdown(wait=True, kill_workers=True)
+        self.pool.shutdown()
 
 
 _here = {}  # in the process of a rival
