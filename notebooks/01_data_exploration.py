@@ -381,7 +381,9 @@ else:
 # %%
 import json
 
-measured = json.loads((Path(home) / "report/published/benchmarks/detectors.json").read_text())
+from genre_lib.speed.results import PUBLISHED
+
+measured = json.loads((PUBLISHED / "detectors.json").read_text())
 show_table(
     pd.DataFrame(measured["same recordings"])[["second track", "recall", "precision"]],
     "Same recordings among 100 excerpts and a changed copy of each; all pairs of different excerpts "
