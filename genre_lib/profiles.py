@@ -211,16 +211,23 @@ Of what explains the results, what does most: a batch of 80 that is normalised a
 DEMO = Profile(
     "demo",
     window=59_049,
-    max_segments=6,
-    width=0.0625,
+    max_segments=4,
+    width=0.03125,
     bn_momentum=0.8,
     learning_rate=2e-3,
-    batch_size=16,
+    batch_size=8,
     epochs=10,
+    l2_lambdas=(0.01, 0.0001),
+    rotations=2,
     other_rotations=1,
     protocols=("original", "no_repetitions"),
+    variants=("l2-mean", "whole-batch", "group-norm", "momentum"),
 )
-"""The demo corpus on two cores in minutes: the shortest window that the depth allows."""
+"""The demo corpus on two cores in minutes: the shortest window that the depth allows.
+
+A part of the plan: two rotations, the strongest and the weakest penalty, and the variants but for
+patience in updates and statistics that are estimated anew.
+"""
 
 SMOKE = Profile(
     "smoke",

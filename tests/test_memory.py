@@ -8,21 +8,24 @@ import pytest
 from genre_lib import memory
 from genre_lib.experiment import build_model, compile_model
 from genre_lib.phases import ACCUMULATION, NORMAL, Phase
-from genre_lib.profiles import DEMO
+from genre_lib.profiles import PAPER
 from genre_lib.runs import Run
 
 MIB = 2**20
 
+# The shortest window, at a sixteenth of the filters.
+NARROW = dataclasses.replace(PAPER, window=59_049, width=0.0625, batch_size=16)
+
 
 @pytest.fixture(scope="module")
 def model():
-    return build_model(Run(DEMO, NORMAL, 0), 10)
+    return build_model(Run(NARROW, NORMAL, 0), 10)
 
 
 def test_the_estimate_is_what_was_measured(model):
     # What `step_memory.measure_updates` gives of 80 segments: 735 MiB, and 515 rematerialised.
     assert memory.segment_memory(model) / MIB == pytest.approx(735 / 80, rel=0.1)
-    again = compile_model(DEMO, Phase("whole", whole_batch=True), 10, rematerialize=True)
+    again = compile_model(NARROW, Phase("whole", whole_batch=True), 10, rematerialize=True)
     assert memory.segment_memory(again) / MIB == pytest.approx(515 / 80, rel=0.1)
 
 
@@ -32,7 +35,7 @@ def leave(monkeypatch, available):
 
 def test_what_fits_is_let_through(model, monkeypatch):
     leave(monkeypatch, 16 * memory.segment_memory(model))
-    memory.check_memory(model, Run(DEMO, NORMAL, 0))
+    memory.check_memory(model, Run(NARROW, NORMAL, 0))
 
 
 @pytest.mark.parametrize(
@@ -46,13 +49,13 @@ def test_what_fits_is_let_through(model, monkeypatch):
 def test_what_does_not_is_refused_with_what_would(phase, said, model, monkeypatch):
     leave(monkeypatch, 11 * memory.segment_memory(model) // 2)
     with pytest.raises(MemoryError, match=said):
-        memory.check_memory(model, Run(DEMO, phase, 0))
+        memory.check_memory(model, Run(NARROW, phase, 0))
 
 
 def test_where_nothing_fits_it_says_so(model, monkeypatch):
     leave(monkeypatch, 0)
     with pytest.raises(MemoryError, match="Not even one segment"):
-        memory.check_memory(model, Run(DEMO, NORMAL, 0))
+        memory.check_memory(model, Run(NARROW, NORMAL, 0))
 
 
 class ResourceExhaustedError(Exception):
@@ -68,7 +71,7 @@ class ResourceExhaustedError(Exception):
     ],
 )
 def test_what_a_backend_says_of_exhausted_memory_is_translated(error):
-    one = Run(dataclasses.replace(DEMO, batch_size=32), NORMAL, 0)
+    one = Run(dataclasses.replace(NARROW, batch_size=32), NORMAL, 0)
     with (
         pytest.raises(MemoryError, match=r"batch_size=32\. Try batch_size=16, or the phase"),
         memory.explain_exhaustion(one),
@@ -77,7 +80,7 @@ def test_what_a_backend_says_of_exhausted_memory_is_translated(error):
 
 
 def test_other_errors_pass():
-    with pytest.raises(KeyError), memory.explain_exhaustion(Run(DEMO, NORMAL, 0)):
+    with pytest.raises(KeyError), memory.explain_exhaustion(Run(NARROW, NORMAL, 0)):
         raise KeyError("track")
 
 
