@@ -124,6 +124,9 @@ def test_what_was_kept_is_read_again(tmp_path):
     save(whole, tmp_path)
     assert read_published("speed", tmp_path) == [whole]
     assert read_published("growth", tmp_path) == []
+    growing = {"device": "CPU", "machine": {}, "growth": []}
+    save(growing, tmp_path)
+    assert read_published("growth", tmp_path) == [growing]
     (tmp_path / "speed-zz.json").write_text("[")
     with pytest.raises(ValueError, match=r"speed-zz\.json"):
         read_published("speed", tmp_path)

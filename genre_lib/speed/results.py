@@ -9,6 +9,8 @@ from tabulate import tabulate
 PUBLISHED = Path(__file__).resolve().parents[2] / "report" / "published" / "benchmarks"
 """Where what was measured is kept with the project."""
 
+_NEEDED = {"speed": ("options", "figures"), "growth": ("growth",)}
+
 
 def show(result):
     """Return a table of what was measured, as text.
@@ -81,6 +83,7 @@ def read_published(kind, folder=PUBLISHED):
     ValueError
         If a file is not what `save` writes; the message names it.
     """
+    needed = {"device", "machine", *_NEEDED[kind]}
     found = []
     for path in sorted(folder.glob(f"{kind}-*.json")):
         try:
@@ -89,9 +92,7 @@ def read_published(kind, folder=PUBLISHED):
             result, reason = {}, str(error)
         else:
             reason = "it lacks what `python -m genre_lib benchmark` writes"
-        if not {"device", "machine", "options", "growth" if kind == "growth" else "figures"} <= set(
-            result
-        ):
+        if not needed <= set(result):
             raise ValueError(f"{path}: {reason}. Measure again, or remove the file.")
         found.append(result)
     return found
