@@ -182,9 +182,10 @@ def test_reports_that_are_killed_go_on_and_end_alike(undisturbed, tone_corpus, t
     outcome, seconds = undisturbed
     assert len(outcome) == 3 + 3 * 3
     rng = np.random.default_rng(SEED)
-    kills = resumed = identical = 0
+    kills = resumed = identical = trials = 0
     while kills < KILLS:
-        trial = Trial(tmp_path / f"home-{kills}", tone_corpus)
+        trials += 1
+        trial = Trial(tmp_path / f"home-{trials}", tone_corpus)
         of_this_one = 0
         while kills + of_this_one < KILLS:
             victim, moment = list(VICTIMS)[(kills + of_this_one) % 3], rng.uniform(0, seconds)
