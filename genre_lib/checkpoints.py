@@ -73,7 +73,8 @@ class Checkpoints(keras.callbacks.Callback):
         """
         if not self.path.exists():
             return 0
-        model.optimizer.build(model.trainable_variables)
+        if not model.optimizer.built:  # one that scales the loss would add to its variables
+            model.optimizer.build(model.trainable_variables)
         try:
             facts, arrays = _read(self.path)
             if facts["made_from"] != self.made_from:

@@ -122,9 +122,6 @@ class Networks:
 
 def _copy_state(source, target):
     target.set_weights(source.get_weights())
-    for model in (source, target):
-        if not model.optimizer.built:  # one that scales the loss would add to its variables
-            model.optimizer.build(model.trainable_variables)
     for old, new in zip(target.optimizer.variables, source.optimizer.variables, strict=True):
         old.assign(new)
 
@@ -221,7 +218,17 @@ def compile_model(profile, phase, n_classes, rematerialize=False):
         metrics=["accuracy"],
         jit_compile=devices.choose_compilation(profile.jit_compile, device),
     )
+    _create_variables(model, n_classes)
     return model
+
+
+def _create_variables(model, n_classes):
+    # Else Keras makes those of the optimizer and of the metrics in the first update, and TensorFlow
+    # traces an update that makes variables twice: of a small training, that is a good part.
+    model.optimizer.build(model.trainable_variables)
+    label, prediction = np.zeros(1), np.full((1, n_classes), 1 / n_classes, dtype=np.float32)
+    model.compute_metrics(None, label, prediction)
+    model.reset_metrics()
 
 
 def _draw_kernels(model, seed):
