@@ -13,7 +13,7 @@ from tqdm import tqdm
 from genre_lib.phases import ACCUMULATION, Phase
 from genre_lib.provenance import versions
 
-_WARM_UP = (2, 3)  # segments; from the second size on, TensorFlow's graph takes any
+_WARM_UP = 2  # segments of a first update, in which the network is compiled
 
 
 def measure_updates(profile, cache=None, progress=True):
@@ -62,6 +62,8 @@ def _table(profile, versions, progress):
 
 def _measure(profile, phase, rematerialize):
     # Imported here, in the child.
+    from keras.callbacks import LambdaCallback
+
     from genre_lib.devices import memory_peak
     from genre_lib.experiment import compile_model
 
@@ -70,24 +72,43 @@ def _measure(profile, phase, rematerialize):
     rng = np.random.default_rng(0)
     x = rng.integers(-(2**15), 2**15, (size, profile.window, 1), np.int16)
     y = rng.integers(n_classes, size=size)
-    for count in _WARM_UP:
-        model.train_on_batch(x[:count], y[:count])
-    process = psutil.Process()
-    before = process.memory_info().rss
-    peak, done = before, threading.Event()
-
-    def watch():
-        nonlocal peak
-        while not done.wait(0.001):
-            peak = max(peak, process.memory_info().rss)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    model.train_on_batch(x, y)
-    done.set()
-    watcher.join()
-    begin = time.perf_counter()
-    model.train_on_batch(x, y)
-    seconds = time.perf_counter() - begin
+    batches = ((x[:count], y[:count]) for count in (_WARM_UP, size, size))
+    watch = _Watch()
+    model.fit(
+        batches,
+        steps_per_epoch=3,
+        callbacks=[LambdaCallback(on_train_batch_begin=watch.begin, on_train_batch_end=watch.end)],
+        verbose=0,
+    )
     on_gpu = memory_peak()
-    return (peak - before if on_gpu is None else on_gpu), seconds
+    return (watch.above if on_gpu is None else on_gpu), watch.seconds
+
+
+class _Watch:
+    """Watches the memory of this process during the second update, and times the third."""
+
+    def __init__(self):
+        self.process, self.done = psutil.Process(), threading.Event()
+        self.above = self.seconds = self.watcher = None
+
+    def begin(self, update, logs=None):
+        if update == 1:
+            self.watcher = threading.Thread(target=self._follow, args=[self._resident()])
+            self.watcher.start()
+        self.since = time.perf_counter()
+
+    def end(self, update, logs):
+        float(logs["loss"])  # which waits for a GPU
+        if update == 1:
+            self.done.set()
+            self.watcher.join()
+        self.seconds = time.perf_counter() - self.since
+
+    def _resident(self):
+        return self.process.memory_info().rss
+
+    def _follow(self, before):
+        peak = before
+        while not self.done.wait(0.001):
+            peak = max(peak, self._resident())
+        self.above = peak - before

@@ -42,6 +42,8 @@ home = ".."
 results = os.environ.get("GENRE_RESULTS", "")  # a folder of published results, in place of data
 
 # %% tags=["nbval-ignore-output"]
+import itertools
+
 import keras
 import numpy as np
 import pandas as pd
@@ -132,7 +134,9 @@ show_text(
 # from the first in three ways at once: larger batches, noisier normalisation, and fewer updates an epoch.
 
 # %% tags=["nbval-ignore-output"]
-runs = workspace.runs(NORMAL, ACCUMULATION)
+variants = {name: found for name, found in variant_phases(profile).items() if name != "l2-mean"}
+# The variants are for the end of this section; together, all can be trained side by side.
+runs = workspace.runs(NORMAL, ACCUMULATION, *itertools.chain(*variants.values()))
 if gaps := findings.on_gaps(profile, runs):
     show_text(gaps)
 
@@ -251,7 +255,6 @@ if accumulated:
 # normal phase).
 
 # %% tags=["nbval-ignore-output"]
-variants = variant_phases(profile)
 names = {
     "whole-batch": [f"whole batches of {profile.accumulated_batch_size}"],
     "group-norm": ["accumulation, group normalisation"],
@@ -262,12 +265,11 @@ names = {
 ways = {"normal": NORMAL, "accumulation": ACCUMULATION} | {
     text.format(phase.bn_momentum or 0): phase
     for name, phases in variants.items()
-    for text, phase in zip(names.get(name, []), phases, strict=False)
+    for text, phase in zip(names[name], phases, strict=True)
 }
-found = workspace.runs(*ways.values())
 rows = []
 for name, phase in ways.items():
-    of_way = [r for r in found[phase] if r.facts["rotation"] in same]
+    of_way = [r for r in runs[phase] if r.facts["rotation"] in same]
     scores, described = evaluation.pool(of_way), describe_runs(of_way)
     seconds = [second for run in of_way for second in run.history["seconds"]]
     rows.append(
@@ -292,7 +294,7 @@ show_table(
 
 # %% tags=["nbval-ignore-output"]
 pools = {
-    name: evaluation.pool([r for r in found[p] if r.facts["rotation"] in same])
+    name: evaluation.pool([r for r in runs[p] if r.facts["rotation"] in same])
     for name, p in ways.items()
 }
 gains = {
