@@ -44,7 +44,6 @@ home = ".."
 results = os.environ.get("GENRE_RESULTS", "")  # a folder of published results, in place of data
 
 # %% tags=["nbval-ignore-output"]
-import keras
 import numpy as np
 import pandas as pd
 
@@ -67,6 +66,8 @@ profile = read_profile(results) if results else get_profile(profile)
 # of 110 250 samples has become one vector of 512 features.
 
 # %% tags=["nbval-ignore-output"]
+from keras import layers
+
 model = build_resnet1d()
 
 
@@ -75,7 +76,7 @@ def shape_of(layer):
     return " × ".join(f"{size:,}" for size in reversed(layer.output.shape[1:]))
 
 
-kinds = (keras.layers.Conv1D, keras.layers.MaxPooling1D, keras.layers.Dense)
+kinds = (layers.Conv1D, layers.MaxPooling1D, layers.Dense)
 rows = [
     {
         "layer": type(layer).__name__,
