@@ -1,4 +1,7 @@
 import dataclasses
+import os
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -233,3 +236,18 @@ def test_samples_go_to_the_device_where_they_fit(store, monkeypatch):
         assert devices.nearest_samples(Store(store.samples, "other")) is not near
     else:
         assert near is store
+
+
+@pytest.mark.parametrize(("chosen", "wanted"), [(None, "1"), ("0", "0")])
+def test_onednn_is_on_unless_it_is_turned_off(chosen, wanted):
+    environment = {k: v for k, v in os.environ.items() if k != "TF_ENABLE_ONEDNN_OPTS"}
+    if chosen:
+        environment["TF_ENABLE_ONEDNN_OPTS"] = chosen
+    told = subprocess.run(
+        [sys.executable, "-c", "import genre_lib, os; print(os.environ['TF_ENABLE_ONEDNN_OPTS'])"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout.strip() == wanted

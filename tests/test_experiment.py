@@ -147,6 +147,20 @@ def test_every_way_to_train_trains(store, tmp_path):
     assert all(np.isfinite(result.history["loss"]).all() for result in results.values())
 
 
+@pytest.mark.parametrize("phase", [NORMAL, ACCUMULATION], ids=lambda phase: phase.name)
+def test_an_update_is_traced_once(phase, monkeypatch):
+    model, traced = build_model(Run(TINY, phase, 0), 10), []
+    step = model.train_step
+
+    def count(*arguments):
+        traced.append(arguments)
+        return step(*arguments)
+
+    monkeypatch.setattr(model, "train_step", count)
+    model.fit(np.zeros((6, TINY.window), np.int16), np.arange(6), batch_size=4, verbose=0)
+    assert len(traced) == 1
+
+
 def test_patience_can_be_counted_in_updates(store, tmp_path):
     # Without a step and without statistics nothing ever changes, so patience alone ends it.
     still = dataclasses.replace(TINY, epochs=20, patience=2, learning_rate=0.0)

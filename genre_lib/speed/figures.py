@@ -74,9 +74,7 @@ def growing_cost(rows):
     storing = rows.groupby("tracks")["storing"].median()
     left.plot(storing.index, storing, color="0.4", linestyle="--", marker="x", label="the store")
     left.set(title="Two runs of one epoch", xlabel="tracks", ylabel="time [s]", ylim=(0, None))
-    right.set(
-        title="Memory", xlabel="tracks", ylabel="peak of the largest process [GiB]", ylim=(0, None)
-    )
+    right.set(title="Largest process", xlabel="tracks", ylabel="memory [GiB]", ylim=(0, None))
     for axis in (left, right):
         axis.set_xlim(0, None)
         axis.legend()
