@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 try:
-    from genre_lib.profiles import PROFILES
+    from genre_lib.experiment import PROFILES
 except ValueError as error:  # a profile that its user has changed
-    sys.exit(f"genre_lib/profiles.py: {error}")
+    sys.exit(f"genre_lib/experiment/profiles.py: {error}")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -39,7 +39,7 @@ def report(profile, data, out, jobs, results):
     if jobs:
         os.environ["GENRE_JOBS"] = str(jobs)  # notebooks run in processes of their own
     # Imported here, so that --help answers at once.
-    from genre_lib.report import ReportError, make_report
+    from genre_lib.binding import ReportError, make_report
 
     try:
         for path in make_report(profile, data, out, results=results):
@@ -54,9 +54,8 @@ def report(profile, data, out, jobs, results):
 @click.option("--out", required=True, help="Where the results go.")
 def publish(profile, data, out):
     """Copy what a report has kept to a folder for git: no audio, no weights."""
-    from genre_lib.publication import publish
-    from genre_lib.report import ROOT
-    from genre_lib.workspace import open_workspace
+    from genre_lib.files import ROOT
+    from genre_lib.workspace import open_workspace, publish
 
     try:
         facts = publish(open_workspace(profile or "demo", data, ROOT), out)
@@ -64,46 +63,6 @@ def publish(profile, data, out):
         sys.exit(f"genre_lib publish: {error}")
     runs = facts["runs"]
     click.echo(f"{out}: {runs['kept']} of {runs['planned']} runs, {runs['failed']} failed")
-
-
-@main.command()
-@click.option("--quick", is_flag=True, help="Does everything run? The numbers mean nothing.")
-@click.option("--width", type=float, help="Factor on the filters; 1 on a GPU, else 0.125.")
-@click.option(
-    "--batch",
-    "batch_sizes",
-    type=click.IntRange(min=1),
-    multiple=True,
-    help="Segments in a training batch, more than once for several; 32 and 80.",
-)
-@click.option("--repeats", type=click.IntRange(min=1), help="Of each figure; 5.")
-@click.option(
-    "--only",
-    type=click.Choice(["training", "inference", "limit", "feeder", "store", "update"]),
-    multiple=True,
-    help="Measure this alone; more than once for several.",
-)
-@click.option("--growth", is_flag=True, help="Measure 100, 300 and 1000 tracks, and nothing else.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    help="A .json file, or the folder that gets speed-<device>.json; report/published/benchmarks, "
-    "or report/build with --quick.",
-)
-def benchmark(quick, width, batch_sizes, repeats, only, growth, out):
-    """Measure speed and memory, against what one would use instead."""
-    from genre_lib.speed.benchmark import SECTIONS, choose_options, run_benchmark, run_growth
-    from genre_lib.speed.results import save, show
-
-    try:
-        options = choose_options(quick, width, batch_sizes, repeats)
-        result = run_growth(options) if growth else run_benchmark(options, only or SECTIONS)
-    except (RuntimeError, ValueError, OSError) as error:
-        sys.exit(f"genre_lib benchmark: {error}")
-    click.echo(show(result))
-    click.echo(
-        save(result, out or Path("report/build" if quick else "report/published/benchmarks"))
-    )
 
 
 @main.group()
@@ -117,7 +76,7 @@ def data():
 @click.option("--checksum", help="Its MD5 or SHA-256; GTZAN's by default.")
 def fetch(folder, url, checksum):
     """Download GTZAN and unpack it in DIR; goes on where a download was cut off."""
-    from genre_lib.download import DownloadError, fetch_gtzan
+    from genre_lib.corpus import DownloadError, fetch_gtzan
 
     choices = {"url": url, "checksum": checksum}
     given = {name: value for name, value in choices.items() if value is not None}
@@ -136,7 +95,7 @@ def fetch(folder, url, checksum):
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
 def check(folder, as_json):
     """Say what is in DIR, what is wrong, and whether it can be trained on (exit status 0 or 1)."""
-    from genre_lib.checkup import check_corpus, describe
+    from genre_lib.faults.checkup import check_corpus, describe
 
     try:
         facts = check_corpus(folder, progress=not as_json)

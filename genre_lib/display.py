@@ -1,18 +1,20 @@
 """Figures, tables and computed sentences: shown in Jupyter, and recognised by the report.
 
 Each output says in its metadata, under the key ``"genre_lib"``, what it is (its *role*) and which
-caption it has. `genre_lib.binding` reads that and nothing else, so that whatever a cell prints
+caption it has. `genre_lib.binding.markdown` reads that and nothing else, so that whatever a cell prints
 besides (progress bars, warnings, the value of its last line) never gets into the report by chance.
 """
 
 import base64
-import html
 import io
 import math
 import re
 from collections.abc import Callable, Mapping
 from numbers import Integral, Real
 from typing import Any
+
+from PIL import Image
+from tabulate import tabulate
 
 # Characters that mean something to Markdown, and the second of ".." or "--", which the report's
 # typography would otherwise turn into an ellipsis or a dash.
@@ -100,8 +102,6 @@ def figure_png(fig: Any) -> bytes:
 
 def _with_palette(png):
     """Return a PNG in 256 colours: a third of the size, and notebooks keep it for ever."""
-    from PIL import Image
-
     image = Image.open(png).convert("RGB").quantize(256, dither=Image.Dither.NONE)
     smaller = io.BytesIO()
     image.save(smaller, format="PNG", optimize=True)
@@ -148,7 +148,7 @@ def show_table(
     _show_caption(caption)
     display(
         {
-            "text/html": _html_table(header, rows, numeric),
+            "text/html": _tabulate(rows, header, numeric, "html"),
             "text/markdown": pipe_table(header, rows, numeric),
             "text/plain": "\n".join("\t".join(cells) for cells in [header, *rows]),
         },
@@ -172,25 +172,33 @@ def show_text(markdown: str) -> None:
 
 
 def pipe_table(header: list[str], rows: list[list[str]], numeric: list[bool]) -> str:
-    """Return a Markdown pipe table of plain texts (escaped here), numeric columns to the right.
+    """Return a Markdown pipe table of plain texts (escaped here), numeric columns to the right."""
+    escaped = [[escape_markdown(cell) for cell in cells] for cells in rows]
+    names = [escape_markdown(name) for name in header]
+    return _tabulate(escaped, names, numeric, "pipe")
 
-    Parameters
-    ----------
-    header : list of str, length n_columns
-    rows : list of n_rows lists of str, each of length n_columns
-    numeric : list of bool, length n_columns
-    """
-    rule = ["---:" if right else ":---" for right in numeric]
-    lines = [[escape_markdown(cell) for cell in cells] for cells in [header, *rows]]
-    lines.insert(1, rule)
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+def _tabulate(rows, header, numeric, format_):
+    align = ["right" if right else "left" for right in numeric]
+    return tabulate(
+        rows,
+        header,
+        tablefmt=format_,
+        disable_numparse=True,
+        preserve_whitespace=True,
+        colalign=align,
+        headersalign=align,
+    )
 
 
 def png_size(png: bytes) -> tuple[int, int]:
-    """Return width and height of a PNG in pixels (IHDR chunk; PNG specification, 11.2.2)."""
-    if png[:8] != b"\x89PNG\r\n\x1a\n" or png[12:16] != b"IHDR":
-        raise ValueError(f"expected a PNG image, got {len(png)} bytes that begin with {png[:8]!r}")
-    return int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
+    """Return width and height of a PNG in pixels."""
+    try:
+        with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
+            return image.size
+    except OSError as error:
+        came = f"{len(png)} bytes that begin with {png[:8]!r}"
+        raise ValueError(f"expected a PNG image, got {came}") from error
 
 
 def _show_caption(caption: str) -> None:
@@ -253,17 +261,3 @@ def _cell_text(value: Any, cell_format: CellFormat | None) -> str:
         number = float(value)
         return f"{number:.0f}" if math.isfinite(number) and abs(number) >= 1000 else f"{number:.4g}"
     return _one_line(value)
-
-
-def _html_table(header: list[str], rows: list[list[str]], numeric: list[bool]) -> str:
-    """Return the table for the notebook's reader, styled inline because Jupyter drops <style>."""
-
-    def row(tag: str, cells: list[str]) -> str:
-        styled = (
-            f'<{tag} style="text-align: {"right" if right else "left"}">{html.escape(cell)}</{tag}>'
-            for cell, right in zip(cells, numeric, strict=True)
-        )
-        return "<tr>" + "".join(styled) + "</tr>"
-
-    body = "\n".join(row("td", cells) for cells in rows)
-    return f"<table>\n<thead>{row('th', header)}</thead>\n<tbody>\n{body}\n</tbody>\n</table>"

@@ -332,6 +332,7 @@ if len(bad):
 from pathlib import Path
 
 from genre_lib.demo_corpus import read_truth
+
 from genre_lib.faults import compare_with_catalogue
 
 if workspace.is_demo:

@@ -46,10 +46,10 @@ results = os.environ.get("GENRE_RESULTS", "")  # a folder of published results, 
 # %% tags=["nbval-ignore-output"]
 import numpy as np
 import pandas as pd
+from genre_lib.published_workspace import read_profile
 
 from genre_lib import build_resnet1d, get_profile
 from genre_lib.display import show_figure, show_table, show_text
-from genre_lib.published_workspace import read_profile
 
 profile = read_profile(results) if results else get_profile(profile)
 

@@ -46,11 +46,11 @@ results = os.environ.get("GENRE_RESULTS", "")  # a folder of published results, 
 
 # %% tags=["nbval-ignore-output"]
 import pandas as pd
+from genre_lib.partitions import rotations
+from genre_lib.phases import NORMAL
 
 from genre_lib import evaluation, figures, findings, open_workspace
 from genre_lib.display import show_figure, show_table, show_text
-from genre_lib.partitions import rotations
-from genre_lib.phases import NORMAL
 
 workspace = open_workspace(profile, data, home, results)
 profile = workspace.profile

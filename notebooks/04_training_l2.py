@@ -45,10 +45,10 @@ results = os.environ.get("GENRE_RESULTS", "")  # a folder of published results, 
 # %% tags=["nbval-ignore-output"]
 import numpy as np
 import pandas as pd
+from genre_lib.phases import NORMAL, l2_phase, variant_phases
 
 from genre_lib import evaluation, figures, findings, open_workspace
 from genre_lib.display import show_figure, show_table, show_text
-from genre_lib.phases import NORMAL, l2_phase, variant_phases
 
 workspace = open_workspace(profile, data, home, results)
 profile = workspace.profile

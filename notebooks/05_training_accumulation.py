@@ -46,11 +46,11 @@ import itertools
 
 import numpy as np
 import pandas as pd
+from genre_lib.phases import ACCUMULATION, NORMAL, variant_phases
+from genre_lib.runs import describe_runs
 
 from genre_lib import GradientAccumulationModel, evaluation, figures, findings, open_workspace
 from genre_lib.display import show_figure, show_table, show_text
-from genre_lib.phases import ACCUMULATION, NORMAL, variant_phases
-from genre_lib.runs import describe_runs
 
 workspace = open_workspace(profile, data, home, results)
 profile = workspace.profile
@@ -210,9 +210,10 @@ show_text(f"Accumulation took {saved:.1f} times less memory here than the batch 
 
 # %% tags=["nbval-ignore-output"]
 from genre_lib.batch_statistics import compare_statistics
-from genre_lib.experiment import split_segments
 from genre_lib.kept_network import load_network
 from genre_lib.runs import Run
+
+from genre_lib.experiment import split_segments
 
 
 def statistics_of(run):

@@ -45,6 +45,7 @@ results = os.environ.get("GENRE_RESULTS", "")  # a folder of published results, 
 
 # %% tags=["nbval-ignore-output"]
 import pandas as pd
+from genre_lib.phases import ACCUMULATION, NORMAL, l2_phase
 
 from genre_lib import (
     calibration,
@@ -56,7 +57,6 @@ from genre_lib import (
     result_figures,
 )
 from genre_lib.display import escape_markdown, show_figure, show_table, show_text
-from genre_lib.phases import ACCUMULATION, NORMAL, l2_phase
 
 workspace = open_workspace(profile, data, home, results)
 profile, genres = workspace.profile, workspace.genres

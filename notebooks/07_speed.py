@@ -38,9 +38,9 @@ if importlib.util.find_spec("genre_lib") is None:
 
 # %% tags=["nbval-ignore-output"]
 import pandas as pd
+from genre_lib.speed import figures, results
 
 from genre_lib.display import escape_markdown, show_figure, show_table, show_text
-from genre_lib.speed import figures, results
 
 # %% [markdown]
 # # Appendix: speed and memory

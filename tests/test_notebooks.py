@@ -5,7 +5,7 @@ import jupytext
 import nbformat
 import pytest
 
-from genre_lib.audio import AUDIO_SUFFIXES
+from genre_lib.corpus.audio import AUDIO_SUFFIXES
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))

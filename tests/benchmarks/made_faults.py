@@ -4,7 +4,7 @@ import numpy as np
 import soundfile
 from scipy import signal
 
-from genre_lib.audio import SAMPLE_RATE
+from genre_lib.corpus.audio import SAMPLE_RATE
 
 
 def _filtered(frequency, kind="low", order=8):

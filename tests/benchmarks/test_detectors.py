@@ -17,23 +17,19 @@ import librosa
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import SHARED
 from made_faults import BEYOND, DISTORTIONS, REPETITIONS, write
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from tones import SHARED
 
-from genre_lib.audio import SAMPLE_RATE, read_audio
-from genre_lib.corpus import load_corpus, usable
-from genre_lib.faults import (
-    catalogue,
-    compare_with_catalogue,
-    find_distortions,
-    find_exact_repetitions,
-    find_label_errors,
-    find_same_recordings,
-)
+from genre_lib.corpus.audio import SAMPLE_RATE, read_audio
+from genre_lib.corpus.tracks import load_corpus, usable
+from genre_lib.faults.catalogue import catalogue, compare_with_catalogue
+from genre_lib.faults.distortions import find_distortions
+from genre_lib.faults.labels import find_label_errors
+from genre_lib.faults.repetitions import find_exact_repetitions, find_same_recordings
 from genre_lib.provenance import versions
 
 pytestmark = pytest.mark.skipif(
@@ -82,7 +78,7 @@ def clean(gtzan_mini):
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
-    from genre_lib.demo_corpus import make_demo_corpus
+    from genre_lib.corpus.demo import make_demo_corpus
 
     folder = tmp_path_factory.mktemp("demo") / "corpus"
     truth = make_demo_corpus(folder, seed=SEED, progress=False)
@@ -314,9 +310,9 @@ def test_a_thousand_tracks(four, clean, tmp_path):
         write(folder / "backwards" / f"{number}.{track_id}.flac", samples[::-1])
     code = (
         "import sys, time, resource\n"
-        "from genre_lib.corpus import load_corpus\n"
-        "from genre_lib.faults import find_distortions, find_exact_repetitions\n"
-        "from genre_lib.faults import find_same_recordings\n"
+        "from genre_lib.corpus.tracks import load_corpus\n"
+        "from genre_lib.faults.repetitions import find_distortions, find_exact_repetitions\n"
+        "from genre_lib.faults.repetitions import find_same_recordings\n"
         "corpus = load_corpus(sys.argv[1], jobs=2, progress=False)\n"
         "print(len(corpus))\n"
         "for find in (find_exact_repetitions, find_same_recordings, find_distortions):\n"

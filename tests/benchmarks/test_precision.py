@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genre_lib import devices, evaluation, provenance
-from genre_lib.phases import NORMAL
-from genre_lib.profiles import DEMO
-from genre_lib.runs import plan
-from genre_lib.scheduling import fit_runs
-from genre_lib.workspace import open_workspace
+from genre_lib import provenance
+from genre_lib.experiment.phases import NORMAL
+from genre_lib.experiment.profiles import DEMO
+from genre_lib.experiment.runs import plan
+from genre_lib.experiment.scheduling import fit_runs
+from genre_lib.network import devices
+from genre_lib.results import scoring, statistics
+from genre_lib.workspace.opening import open_workspace
 
 SEEDS = tuple(range(6))
 PUBLISHED = Path(__file__).parents[2] / "report" / "published" / "benchmarks"
@@ -24,8 +26,8 @@ def accuracies(precision, folder):
     workspace = open_workspace(profile, home=folder)
     results = fit_runs(plan(profile, NORMAL), workspace.store, folder / "runs")
     assert len(results) == len(SEEDS)
-    scores = [evaluation.score_tracks(result) for result in results.values()]
-    return np.array([evaluation.accuracy(found, of="segments").value for found in scores])
+    scores = [scoring.score_tracks(result) for result in results.values()]
+    return np.array([statistics.accuracy(found, of="segments").value for found in scores])
 
 
 def test_half_precision_agrees_within_noise(tmp_path):

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import psutil
 
-from genre_lib.audio import SAMPLE_RATE
+from genre_lib.corpus.audio import SAMPLE_RATE
 
 ROOT = Path(__file__).parents[2]
 GIB = 2**30
@@ -26,16 +26,16 @@ TRACKS, SECONDS = 1000, 30
 
 REPORT = """
 import sys
-from genre_lib.report import make_report
+from genre_lib.binding.report import make_report
 make_report("smoke", out=sys.argv[1], home=sys.argv[2])
 """
 PAPER = """
 import dataclasses, sys
 from pathlib import Path
 from genre_lib import PAPER, fit_run
-from genre_lib.phases import NORMAL
-from genre_lib.runs import Run
-from genre_lib.segments import SegmentStore
+from genre_lib.experiment.phases import NORMAL
+from genre_lib.experiment.runs import Run
+from genre_lib.corpus.store import SegmentStore
 narrow = dataclasses.replace(PAPER, name="narrow", width=1 / 32, epochs=1)
 store = SegmentStore(Path(sys.argv[1]))
 result = fit_run(Run(narrow, NORMAL, 0), store, sys.argv[2], progress=False)

@@ -1,6 +1,6 @@
 """The store of 1000 tracks: under 60 s and 1 GB on two cores. Run by `make benchmark`."""
 
-from genre_lib.speed.growth import measure_store, write_noise
+from tests.benchmarks.speed.growth import measure_store, write_noise
 
 N_TRACKS = 1000
 

@@ -1,0 +1,5 @@
+from .execution import ReportError as ReportError
+from .execution import run_notebooks as run_notebooks
+from .markdown import bind as bind
+from .rendering import BindingError as BindingError
+from .report import make_report as make_report

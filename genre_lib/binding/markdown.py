@@ -1,0 +1,252 @@
+"""Bind executed notebooks into one report: one HTML page and one PDF.
+
+The notebooks become one pandoc Markdown document, chapter after chapter (this module);
+`genre_lib.binding.rendering` makes the two files out of it. What an output is, figure, table or computed
+sentence, is read from the metadata that `genre_lib.display` gave it.
+"""
+
+import base64
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nbformat
+
+from genre_lib.binding.rendering import BindingError, Document, render_html, render_pdf
+from genre_lib.display import pipe_table, png_size
+
+_CODE_STAYS_OUT = {"hide-code", "parameters", "injected-parameters"}
+_MADE_FROM_LINES = 4
+_ANSI_ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_WIDGET = "application/vnd.jupyter.widget-view+json"
+_TEXT_WIDTH_PIXELS = 720  # a figure of this displayed width fills the line
+_TALLEST = 1.25  # of a figure, in text widths: it leaves room for its caption on an A4 page
+
+
+def bind(
+    notebooks: Sequence[Path],
+    out_dir: Path,
+    *,
+    title: str,
+    subtitle: str,
+    authors: Sequence[str],
+    date: str,
+    notice: str | None = None,
+    provenance: Sequence[tuple[str, str]],
+    template_dir: Path,
+) -> tuple[Path, Path]:
+    """Make ``report.html`` and ``report.pdf`` out of executed notebooks.
+
+    Cells tagged ``notebook-only`` stay out. Code is folded in the page and absent from the PDF;
+    ``hide-code`` (and papermill's parameter cells) leave it out of both. Outputs without a role
+    (prints, progress bars, bare values) stay out, unless the cell is tagged ``keep-output``; kept
+    HTML, an audio player for instance, is for the page only.
+
+    Parameters
+    ----------
+    notebooks : sequence of Path
+        Executed ``.ipynb`` files in the order of the report. A notebook that begins with ``##``
+        continues the chapter before it.
+    out_dir : Path
+        Made if absent. Files appear there complete or not at all.
+    title, subtitle, date : str
+        Plain text for the title page. The same input and date give the same bytes.
+    authors : sequence of str
+        Plain text.
+    notice : str, optional
+        Plain text in a box on the title page.
+    provenance : sequence of (str, str)
+        What the report was made from, as names and values in plain text: all of it in the
+        appendix, the first four on the title page too.
+    template_dir : Path
+        The folder with ``template.html``, ``template.typ``, ``style.css``, ``filter.lua``,
+        ``references.bib`` and ``numeric.csl``.
+
+    Returns
+    -------
+    html_path, pdf_path : Path
+
+    Raises
+    ------
+    FileNotFoundError
+        If a notebook or a file of the template is absent.
+    BindingError
+        If a notebook holds the output of an error or a figure that is none, or if pandoc or typst
+        object (an unknown citation, a formula that is none, an image that is absent).
+    """
+    if not notebooks:
+        raise ValueError("expected at least one executed notebook to bind, got none")
+    out_dir = Path(out_dir).resolve()
+    out_dir.mkdir(parents=True, exist_ok=True)
+    # Beside the final place, because a rename is atomic within one file system only.
+    with tempfile.TemporaryDirectory(prefix=".binding-", dir=out_dir) as work:
+        builder = _Builder(Path(work))
+        for notebook in notebooks:
+            builder.add_notebook(Path(notebook).resolve())
+        builder.add_back_matter(provenance)
+        document = Document(
+            markdown="\n\n".join(builder.blocks) + "\n",
+            html_outputs=builder.html_outputs,
+            image_folders=[Path(notebook).resolve().parent for notebook in notebooks],
+            title=title,
+            subtitle=subtitle,
+            authors=list(authors),
+            date=date,
+            notice=notice,
+            made_from=list(provenance)[:_MADE_FROM_LINES],
+        )
+        template_dir = Path(template_dir).resolve()
+        html = render_html(document, template_dir, Path(work))
+        pdf = render_pdf(document, template_dir, Path(work))
+        return html.replace(out_dir / "report.html"), pdf.replace(out_dir / "report.pdf")
+
+
+@dataclass
+class _Builder:
+    """Markdown blocks of the report, in order; images go into ``work/figures``."""
+
+    work: Path
+    blocks: list[str] = field(default_factory=list)
+    html_outputs: list[str] = field(default_factory=list)
+    n_images: int = 0
+
+    def add_notebook(self, path: Path) -> None:
+        if not path.is_file():
+            raise FileNotFoundError(f"{path}: expected an executed notebook, found no file")
+        for number, cell in enumerate(nbformat.read(path, as_version=4).cells, start=1):
+            tags = set(cell.metadata.get("tags", []))
+            where = f"{path.name}, cell {number}"
+            if cell.cell_type == "code":
+                _refuse_errors(cell, where)
+            if "notebook-only" in tags:
+                continue
+            if cell.cell_type == "markdown":
+                self.blocks.append(cell.source)
+            elif cell.cell_type == "code":
+                if cell.source.strip() and not tags & _CODE_STAYS_OUT:
+                    self.blocks.append(_code_block(cell.source, "{.python .folded}"))
+                for output in _merged_streams(cell.outputs):
+                    self.blocks.extend(self._output(output, "keep-output" in tags, where))
+
+    def add_back_matter(self, provenance: Sequence[tuple[str, str]]) -> None:
+        if not any("{#refs}" in block for block in self.blocks):
+            heading = "# References & Bibliography {#references-bibliography .unnumbered}"
+            self.blocks.append(f"{heading}\n\n::: {{#refs}}\n:::")
+        if provenance:
+            rows = [[str(name), str(value)] for name, value in provenance]
+            table = pipe_table(["What", "Value"], rows, [False, False])
+            self.blocks.append(f"# Provenance {{#provenance .unnumbered}}\n\n{table}")
+
+    def _output(self, output, keep: bool, where: str) -> Iterator[str]:
+        if output.output_type == "stream":
+            if keep and (text := _terminal_text(output.text)):
+                yield _code_block(text, "{.output}")
+            return
+        mark = output.metadata.get("genre_lib", {})
+        role = mark.get("role")
+        # One line: a caption must not end the block around it.
+        caption = " ".join(mark.get("caption", "").split())
+        if role == "figure":
+            yield self._figure(output.data, caption, output.metadata, where)
+        elif role == "table":
+            if "text/markdown" not in output.data:
+                raise BindingError(f"{where}: a table output without text/markdown; run it again")
+            yield _div("table-output", f"{caption}\n\n{output.data['text/markdown']}")
+        elif role == "text":
+            yield output.data["text/markdown"]
+        elif role is None and keep and _WIDGET not in output.data:
+            yield from self._kept(output, where)
+
+    def _kept(self, output, where: str) -> Iterator[str]:
+        """Yield what a reader of the notebook would see of an output without a role."""
+        data = output.data
+        plain = _code_block(_terminal_text(data.get("text/plain", "")), "{.output}")
+        if "text/html" in data:
+            _refuse_network(data["text/html"], where)
+            self.html_outputs.append(data["text/html"])
+            yield f"::: {{.html-output number={len(self.html_outputs) - 1}}}\n:::"
+            if "<audio" not in data["text/html"]:
+                yield _div("pdf-only", plain)
+        elif "image/png" in data:
+            yield self._figure(data, "", output.metadata, where)
+        elif "text/markdown" in data:
+            yield data["text/markdown"]
+        elif "text/plain" in data:
+            yield plain
+
+    def _figure(self, data, caption: str, metadata, where: str) -> str:
+        try:
+            png = base64.b64decode(data["image/png"])
+            pixels_wide, pixels_high = png_size(png)
+        except (KeyError, ValueError) as error:
+            raise BindingError(f"{where}: a figure output without a PNG image ({error})") from error
+        self.n_images += 1
+        image = self.work / "figures" / f"{self.n_images:03d}.png"
+        image.parent.mkdir(exist_ok=True)
+        image.write_bytes(png)
+        shown = metadata.get("image/png", {}).get("width", pixels_wide)
+        width = min(1.0, shown / _TEXT_WIDTH_PIXELS, _TALLEST * pixels_wide / pixels_high)
+        source = image.relative_to(self.work).as_posix()
+        return _div("figure-output", caption, f' src="{source}" width="{width:.1%}"')
+
+
+def _refuse_errors(cell, where: str) -> None:
+    for output in cell.outputs:
+        if output.output_type == "error":
+            first_line = cell.source.strip().partition("\n")[0]
+            raise BindingError(
+                f"{where}, which begins with {first_line!r}, ended in "
+                f"{output.ename}: {output.evalue}; "
+                "mend the notebook and run it again before binding the report"
+            )
+
+
+def _refuse_network(markup: str, where: str) -> None:
+    loads = re.search(
+        r"""(?:\b(?:src|srcset|poster|data)\s*=\s*["']?|<link\b[^>]*\bhref\s*=\s*["']?|"""
+        r"""url\(\s*["']?|@import\s+["'])\s*((?:https?:)?//[^\s"'>)]*)""",
+        markup,
+        re.IGNORECASE,
+    )
+    if loads:
+        raise BindingError(
+            f"{where}: the kept HTML output loads {loads[1]} from the network, but the report "
+            "must stand alone: embed the data, or take the tag keep-output away"
+        )
+
+
+def _merged_streams(outputs) -> Iterator:
+    """Yield the outputs; neighbours of one stream are one text, as they were on the screen."""
+    previous = None
+    for output in outputs:
+        same_stream = (
+            previous is not None
+            and output.output_type == previous.output_type == "stream"
+            and output.name == previous.name
+        )
+        if same_stream:
+            previous.text += output.text
+            continue
+        if previous is not None:
+            yield previous
+        previous = nbformat.from_dict(output)
+    if previous is not None:
+        yield previous
+
+
+def _terminal_text(text: str) -> str:
+    r"""Return what a terminal shows in the end: no colour codes, lines after their last \r."""
+    lines = _ANSI_ESCAPE.sub("", text).replace("\r\n", "\n").split("\n")
+    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines).strip("\n")
+
+
+def _code_block(text: str, attributes: str) -> str:
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{attributes}\n{text}\n{fence}"
+
+
+def _div(role: str, content: str, attributes: str = "") -> str:
+    return f":::::: {{.{role}{attributes}}}\n{content}\n::::::"

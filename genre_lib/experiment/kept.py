@@ -1,0 +1,282 @@
+"""What is kept of runs, and where: the only module that knows how a run lies on disk.
+
+``<runs_dir>/<corpus>/<profile>/<phase>/rotation-<k>-seed-<s>/`` holds ``run.json``,
+``history.csv``, ``predictions.npz`` and ``model.keras``. What defines a run is its place, so a run
+is found again exactly when it would come out the same. Hidden beside it lie its lock and the state
+of its training while that lasts, and ``<run>.failed.json`` if it failed.
+"""
+
+import contextlib
+import dataclasses
+import datetime
+import errno
+import json
+import shutil
+import traceback
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from genre_lib import files
+from genre_lib.provenance import without_home
+
+_FACTS, _HISTORY, _PREDICTIONS = "run.json", "history.csv", "predictions.npz"
+_WEIGHTS = "model.keras"
+# What is read of them; a run that another version kept may lack some of it.
+_NEEDED_FACTS = {"rotation", "seed", "seconds"}
+_NEEDED_HISTORY = {"epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds"}
+_NEEDED_SEGMENTS = {"split", "track_id", "segment", "label"}
+
+
+@dataclasses.dataclass(frozen=True)
+class RunResult:
+    """What is kept of a run.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it is kept.
+    facts : dict
+        Profile, phase, rotation, seed, corpus, versions, machine, commit, duration.
+    history : pandas.DataFrame
+        One row per epoch: ``epoch`` (from 1), ``loss``, ``accuracy``, ``val_loss``,
+        ``val_accuracy``, ``seconds``.
+    segments : pandas.DataFrame
+        The segments of the test and the validation partition: ``split``, ``track_id``,
+        ``segment``, ``label``.
+    probabilities : numpy.ndarray
+        float32, shape (n_segments, n_genres), in the order of `segments`.
+    """
+
+    folder: Path
+    facts: dict
+    history: pd.DataFrame
+    segments: pd.DataFrame
+    probabilities: np.ndarray
+
+    def predictions(self, split="test"):
+        """Return the segments of a split, and their probabilities.
+
+        Parameters
+        ----------
+        split : str
+            ``"test"`` or ``"valid"``.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``track_id``, ``segment``, ``label``; one row per segment.
+        numpy.ndarray
+            float32, shape (n_segments, n_genres).
+        """
+        rows = (self.segments["split"] == split).to_numpy()
+        return self.segments[rows].reset_index(drop=True), self.probabilities[rows]
+
+
+class KeptRuns:
+    """The kept runs of one corpus.
+
+    Parameters
+    ----------
+    runs_dir : str or Path
+        The folder of all kept runs.
+    fingerprint : str
+        Of the corpus, as from `genre_lib.corpus.fingerprint`.
+
+    Attributes
+    ----------
+    runs_dir, folder : Path
+        The folder of all kept runs, and that of this corpus in it.
+
+    Examples
+    --------
+    >>> from genre_lib.experiment import NORMAL, SMOKE, Run
+    >>> kept = KeptRuns("runs", "0123456789abcdef")
+    >>> kept.load(Run(SMOKE, NORMAL, rotation=0)) is None
+    True
+    """
+
+    def __init__(self, runs_dir, fingerprint):
+        self.runs_dir = Path(runs_dir)
+        self.folder = self.runs_dir / fingerprint
+
+    def profile_folder(self, profile):
+        """Return the folder of all runs of a profile."""
+        return self.folder / f"{profile.name}-{profile.digest()}"
+
+    def derived_folder(self, profile):
+        """Return the folder of what notebooks derive from audio and weights."""
+        return self.profile_folder(profile) / "derived"
+
+    def place(self, run):
+        """Return the folder of a run."""
+        name = f"rotation-{run.rotation}-seed-{run.seed}"
+        return self.profile_folder(run.profile) / run.phase.name / name
+
+    def training_state(self, run):
+        """Return the file that holds the state of a run's training while that lasts."""
+        place = self.place(run)
+        return place.with_name(f".{place.name}.training")
+
+    def locked(self, run):
+        """Return a context in which no other process trains the run."""
+        place = self.place(run)
+        return files.locked(place.with_name(f".{place.name}.lock"))
+
+    def remove_leftovers(self, run):
+        """Remove what processes that were killed while they kept the run left behind."""
+        for path in (self.place(run), self.training_state(run)):
+            files.remove_leftovers(path)
+
+    def save(self, run, facts, history, segments, probabilities, save_model):
+        """Keep a run, whole or not at all; arguments as in `RunResult`.
+
+        `save_model` is a function that writes a ``.keras`` file to a path.
+        """
+        with files.whole_folder(self.place(run)) as folder:
+            history.to_csv(folder / _HISTORY, index=False)
+            columns = {name: segments[name].to_numpy(_dtype(segments[name])) for name in segments}
+            np.savez_compressed(folder / _PREDICTIONS, **columns, probabilities=probabilities)
+            save_model(folder / _WEIGHTS)
+            names = (_HISTORY, _PREDICTIONS, _WEIGHTS)
+            checksums = {name: files.checksum(folder / name) for name in names}
+            (folder / _FACTS).write_text(json.dumps(facts | {"sha256": checksums}, indent=2))
+        self._failure(run).unlink(missing_ok=True)
+        self.training_state(run).unlink(missing_ok=True)
+
+    def load(self, run):
+        """Read a kept run.
+
+        Parameters
+        ----------
+        run : Run
+
+        Returns
+        -------
+        RunResult or None
+            None if no run is kept there, if its files are not those that were kept (by their
+            checksums), or if another version kept it and something is missing.
+        """
+        return _read(self.place(run))
+
+    def load_all(self, runs):
+        """Read those of some runs that are kept, as a dict of Run to RunResult."""
+        found = {run: self.load(run) for run in runs}
+        return {run: result for run, result in found.items() if result is not None}
+
+    def attempt(self, run, work):
+        """Call a function that makes a run; if it fails, note why and return that in one line."""
+        try:
+            work()
+        except Exception as error:
+            reason = ": ".join([type(error).__name__, *str(error).strip().splitlines()[:1]])
+            if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+                reason += f" (make room for {self.place(run)}, and call again)"
+            reason = without_home(reason)  # for the report; the traceback is for this machine
+            # On a full disk the note may fail like the run; the reason is told all the same.
+            with contextlib.suppress(OSError):
+                self.note_failure(run, reason, traceback.format_exc())
+            return reason
+        return None
+
+    def note_failure(self, run, reason, details=""):
+        """Note that a run failed; the note goes when the run is kept."""
+        time = datetime.datetime.now().astimezone().isoformat(" ", "seconds")
+        note = {"reason": reason, "traceback": details, "time": time}
+        with files.whole_file(self._failure(run)) as path:
+            path.write_text(json.dumps(note, indent=2))
+
+    def failure_reason(self, run):
+        """Return in one line why a run failed when it was last tried, or None."""
+        try:
+            return json.loads(self._failure(run).read_text())["reason"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def failures(self, runs):
+        """Return why runs failed when they were last tried, as a dict of Run to str."""
+        reasons = {run: self.failure_reason(run) for run in runs}
+        return {run: reason for run, reason in reasons.items() if reason}
+
+    def copy_without_weights(self, run, target):
+        """Copy a kept run to other `KeptRuns`; of its weights, only the checksum."""
+        source, folder = self.place(run), target.place(run)
+        folder.mkdir(parents=True)
+        facts = json.loads((source / _FACTS).read_text())
+        facts["sha256_of_weights"] = facts["sha256"].pop(_WEIGHTS, None)
+        for name in facts["sha256"]:
+            shutil.copyfile(source / name, folder / name)
+        (folder / _FACTS).write_text(json.dumps(facts, indent=2))
+
+    def _failure(self, run):
+        place = self.place(run)
+        return place.with_name(f"{place.name}.failed.json")
+
+
+def _read(folder):
+    try:
+        facts = json.loads((folder / _FACTS).read_text())
+        names = [_HISTORY, _PREDICTIONS]
+        if "sha256_of_weights" not in facts:  # those of a published run were left behind
+            names.append(_WEIGHTS)
+        if any(files.checksum(folder / name) != facts["sha256"][name] for name in names):
+            return None
+        with np.load(folder / _PREDICTIONS, allow_pickle=False) as arrays:
+            columns = {name: arrays[name] for name in arrays.files}
+        probabilities = columns.pop("probabilities")
+        segments = pd.DataFrame(columns)
+        history = pd.read_csv(folder / _HISTORY)
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+        return None
+    whole = (
+        set(facts) >= _NEEDED_FACTS
+        and set(history) >= _NEEDED_HISTORY
+        and set(segments) >= _NEEDED_SEGMENTS
+        and len(probabilities) == len(segments)
+    )
+    return RunResult(folder, facts, history, segments, probabilities) if whole else None
+
+
+def _dtype(column):
+    return column.dtype if pd.api.types.is_numeric_dtype(column) else str
+
+
+def load_network(result):
+    """Load the network of a kept run. No code that its file may contain is run.
+
+    Parameters
+    ----------
+    result : RunResult
+        Of a run that was trained here: a published one has no weights.
+
+    Returns
+    -------
+    keras.Model
+
+    Raises
+    ------
+    ValueError
+        If the file is not one of this project's networks: damaged, or with a layer that brings its
+        own code.
+
+    Examples
+    --------
+    >>> network = load_network(result)  # doctest: +SKIP
+    >>> network.predict(samples).shape  # doctest: +SKIP
+    (21, 10)
+    """
+    # Imported here: what else is kept is read without Keras.
+    import keras
+
+    path = result.folder / _WEIGHTS
+    unreadable = (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile)
+    try:
+        return keras.saving.load_model(path, safe_mode=True)
+    except unreadable as error:
+        raise ValueError(
+            f"{path}: is not loaded ({str(error).splitlines()[0]}). Expected a network of this "
+            "project, which contains no code: code that a file brings is never run. Remove "
+            f"{result.folder} and call again, and the run is made anew."
+        ) from error

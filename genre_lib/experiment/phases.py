@@ -1,0 +1,172 @@
+"""The phases: the ways to train and test that are compared. A new one is added here, and only here.
+
+The original's three phases are `NORMAL`, `l2_phase` and `ACCUMULATION`. A variant changes one thing
+about one of them, to explain its result: an entry in `VARIANTS` is all that it takes. Profiles name
+the variants that they train, notebook 05 shows each of them, and `make report` trains what is
+missing.
+"""
+
+import dataclasses
+from typing import Any
+
+PROTOCOLS = ("original", "no_repetitions", "artist_filtered", "fault_filtered")
+"""Which tracks take part, and what is kept apart.
+
+``original``: every track, as reported. ``no_repetitions``: only the first of the tracks that repeat
+each other, and no distorted one. ``artist_filtered``: the same tracks, with each artist in one
+partition only. ``fault_filtered``: the split into 443 training, 197 validation and 290 test
+excerpts of GTZAN that Kereliuk, Sturm and Larsen published (2015); it has one rotation.
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Phase:
+    """One way to train and test.
+
+    Parameters
+    ----------
+    name : str
+        The name of its folder among the kept runs: ``"normal"``, ``"l2-0.001"``.
+    label : str
+        Its name in tables and figures; `name` by default.
+    network : dict of str to object
+        Arguments of `genre_lib.network.build_resnet1d` that differ from the profile's.
+    accumulates : bool
+        Train on accumulated gradients.
+    whole_batch : bool
+        Train on the batches of the accumulation phase in one piece.
+    reestimates : bool
+        Estimate the statistics of batch normalisation anew before each validation.
+    patience_in_updates : bool
+        Wait for as many updates as the normal phase does, instead of as many epochs.
+    protocol : str
+        One of `PROTOCOLS`.
+
+    Examples
+    --------
+    >>> Phase("dropout", "dropout 0.3", network={"dropout": 0.3}).label
+    'dropout 0.3'
+    """
+
+    name: str
+    label: str = ""
+    network: dict[str, Any] = dataclasses.field(default_factory=dict, hash=False)
+    accumulates: bool = False
+    whole_batch: bool = False
+    reestimates: bool = False
+    patience_in_updates: bool = False
+    protocol: str = "original"
+
+    def __post_init__(self):
+        object.__setattr__(self, "label", self.label or self.name)
+
+
+NORMAL = Phase("normal")
+ACCUMULATION = Phase("accumulation", accumulates=True)
+
+
+def l2_phase(weight):
+    """Return the L2 phase with a penalty of this weight (lambda).
+
+    Examples
+    --------
+    >>> l2_phase(0.001).name
+    'l2-0.001'
+    """
+    return Phase(f"l2-{weight:g}", f"L2, λ = {weight:g}", {"l2": weight})
+
+
+def protocol_phase(protocol):
+    """Return the normal phase under a protocol; under the original's, it is `NORMAL` itself.
+
+    Examples
+    --------
+    >>> protocol_phase("no_repetitions").name
+    'normal-no-repetitions'
+    """
+    if protocol == "original":
+        return NORMAL
+    label = f"normal, {protocol.replace('_', ' ')}"
+    return Phase(f"normal-{protocol.replace('_', '-')}", label, protocol=protocol)
+
+
+def main_phases(profile):
+    """List the original's phases: normal, L2 with each of the profile's weights, accumulation."""
+    return [NORMAL, *map(l2_phase, profile.l2_lambdas), ACCUMULATION]
+
+
+def variant_phases(profile):
+    """List the variants that a profile trains.
+
+    Parameters
+    ----------
+    profile : Profile
+
+    Returns
+    -------
+    dict of str to list of Phase
+        By their names in `VARIANTS`.
+
+    Examples
+    --------
+    >>> from genre_lib.experiment import LAPTOP
+    >>> [phase.label for phase in variant_phases(LAPTOP)["whole-batch"]]
+    ['whole batches of 80']
+    """
+    return {name: VARIANTS[name](profile) for name in profile.variants}
+
+
+def _vary(phase, name, label, **changes):
+    changes = {"name": f"{phase.name}-{name}", "label": f"{phase.label}, {label}"} | changes
+    return dataclasses.replace(phase, **changes)
+
+
+def _l2_mean(profile):
+    strongest = sorted(profile.l2_lambdas)[-1:]  # of none, where the profile has no L2 phase
+    return [
+        Phase(f"l2-mean-{weight:g}", f"λ = {weight:g}, mean", {"l2": weight, "l2_reading": "mean"})
+        for weight in strongest
+    ]
+
+
+def _whole_batch(profile):
+    size = profile.accumulated_batch_size
+    return [Phase(f"batch-{size}", f"whole batches of {size}", whole_batch=True)]
+
+
+def _group_norm(profile):
+    network = {"normalization": "group"}
+    return [_vary(ACCUMULATION, "group-norm", "group normalisation", network=network)]
+
+
+def _momentum(profile):
+    # The default of Keras; where the profile has that, what it takes to see the difference.
+    momentum = 0.9 if profile.bn_momentum == 0.99 else 0.99
+    name = f"momentum-{momentum:g}"
+    network = {"bn_momentum": momentum}
+    return [
+        _vary(phase, name, f"momentum {momentum:g}", network=network)
+        for phase in (NORMAL, ACCUMULATION)
+    ]
+
+
+def _statistics(profile):
+    return [
+        _vary(phase, "statistics", "statistics anew", reestimates=True)
+        for phase in (NORMAL, ACCUMULATION)
+    ]
+
+
+def _patience(profile):
+    return [_vary(ACCUMULATION, "patience", "patience in updates", patience_in_updates=True)]
+
+
+VARIANTS = {
+    "l2-mean": _l2_mean,
+    "whole-batch": _whole_batch,
+    "group-norm": _group_norm,
+    "momentum": _momentum,
+    "statistics": _statistics,
+    "patience": _patience,
+}
+"""By name, functions of a profile that return the phases of a variant."""

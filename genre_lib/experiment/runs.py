@@ -1,0 +1,99 @@
+"""What a run is, and which runs a profile plans."""
+
+import dataclasses
+
+from genre_lib.experiment.phases import NORMAL, Phase, main_phases
+from genre_lib.experiment.profiles import Profile
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One fit: a profile, a phase, a rotation and a seed, on a corpus.
+
+    Parameters
+    ----------
+    profile : Profile
+    phase : Phase
+    rotation : int
+        From 0.
+    seed : int
+        Of the first weights and of the order of the segments.
+
+    Examples
+    --------
+    >>> from genre_lib.experiment import ACCUMULATION, PAPER
+    >>> run = Run(PAPER, ACCUMULATION, rotation=0)
+    >>> run.batch_size, run.step_size
+    (80, 10)
+    """
+
+    profile: Profile
+    phase: Phase
+    rotation: int
+    seed: int = 0
+
+    def __str__(self):
+        return f"{self.phase.name}, rotation {self.rotation + 1}, seed {self.seed}"
+
+    @property
+    def batch_size(self):
+        """Segments in an update."""
+        large = self.phase.accumulates or self.phase.whole_batch
+        return self.profile.accumulated_batch_size if large else self.profile.batch_size
+
+    @property
+    def step_setting(self):
+        """The setting of the profile that decides how many segments are in memory at a time."""
+        if self.phase.accumulates:
+            return "micro_batch_size"
+        return "accumulated_batch_size" if self.phase.whole_batch else "batch_size"
+
+    @property
+    def step_size(self):
+        """Segments that are in memory at a time."""
+        return getattr(self.profile, self.step_setting)
+
+    @property
+    def patience(self):
+        """Epochs without a lower validation loss after which training ends."""
+        if not self.phase.patience_in_updates:
+            return self.profile.patience
+        # Rounded up: as many updates as the normal phase waits for, and no fewer.
+        return -(-self.profile.patience * self.batch_size // self.profile.batch_size)
+
+
+def plan(profile, *only):
+    """List the runs of a profile.
+
+    Parameters
+    ----------
+    profile : Profile
+    *only : Phase
+        Of these phases; of the original's phases by default.
+
+    Returns
+    -------
+    list of Run
+        Phase by phase, seed by seed, rotation by rotation.
+
+    Examples
+    --------
+    >>> from genre_lib.experiment import PAPER
+    >>> len(plan(PAPER))
+    30
+    """
+    return [
+        Run(profile, phase, rotation, seed)
+        for phase in (only or main_phases(profile))
+        for seed in profile.seeds
+        for rotation in range(_count_rotations(profile, phase))
+    ]
+
+
+def _count_rotations(profile, phase):
+    if phase.protocol == "fault_filtered":
+        return 1  # the published split has no rotations
+    if phase == NORMAL:
+        return profile.rotations
+    is_variant = phase.protocol == "original" and phase not in main_phases(profile)
+    return profile.variant_rotations if is_variant else profile.other_rotations

@@ -1,0 +1,115 @@
+"""How much memory and time one update takes: in micro-batches, whole, and rematerialised."""
+
+import threading
+import time
+
+import numpy as np
+import pandas as pd
+import psutil
+from joblib import Memory
+from joblib.externals.loky import ProcessPoolExecutor
+from tqdm import tqdm
+
+from genre_lib.experiment.phases import ACCUMULATION, Phase
+from genre_lib.provenance import versions
+from genre_lib.waveform import FULL_SCALE
+
+_WARM_UP = 2  # segments of a first update, in which the network is compiled
+
+
+def measure_updates(profile, cache=None, progress=True):
+    """Measure one update of the accumulation phase's batch, made in three ways.
+
+    Each is measured in a process of its own, so that none pays for what another left behind.
+
+    Parameters
+    ----------
+    profile : Profile
+        Of the network and the batch.
+    cache : str or Path, optional
+        Folder in which the table is kept for the same profile and versions.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``update`` (``"8 x 10"``), ``memory`` (in MiB: where a GPU computes, the peak of its
+        memory; else the peak of the process during the update above what it had before),
+        ``seconds`` (of the update after it).
+    """
+    make = Memory(cache, verbose=0).cache(_table, ignore=["progress"]) if cache else _table
+    return make(profile, versions(), progress)
+
+
+def _table(profile, versions, progress):
+    size, micro_size = profile.accumulated_batch_size, profile.micro_batch_size
+    whole = Phase("whole", whole_batch=True)
+    updates = {
+        f"{size / micro_size:g} x {micro_size}": (ACCUMULATION, False),
+        f"1 x {size}": (whole, False),
+        f"1 x {size}, rematerialised": (whole, True),
+    }
+    rows = []
+    for name, (phase, rematerialize) in tqdm(
+        updates.items(), desc="Updates", unit="update", disable=not progress
+    ):
+        # Loky starts afresh: a forked child would inherit the memory, and a spawned one the script.
+        with ProcessPoolExecutor(1) as pool:
+            memory, seconds = pool.submit(_measure, profile, phase, rematerialize).result()
+        rows.append({"update": name, "memory": memory / 2**20, "seconds": seconds})
+    return pd.DataFrame(rows)
+
+
+def _measure(profile, phase, rematerialize):
+    # Imported here, in the child.
+    from keras.callbacks import LambdaCallback
+
+    from genre_lib.experiment.models import compile_model
+    from genre_lib.network.devices import memory_peak
+
+    n_classes, size = 10, profile.accumulated_batch_size
+    model = compile_model(profile, phase, n_classes, rematerialize)
+    rng = np.random.default_rng(0)
+    x = rng.integers(-FULL_SCALE, FULL_SCALE, (size, profile.window, 1), np.int16)
+    y = rng.integers(n_classes, size=size)
+    batches = ((x[:count], y[:count]) for count in (_WARM_UP, size, size))
+    watch = _Watch()
+    model.fit(
+        batches,
+        steps_per_epoch=3,
+        callbacks=[LambdaCallback(on_train_batch_begin=watch.begin, on_train_batch_end=watch.end)],
+        verbose=0,
+    )
+    on_gpu = memory_peak()
+    return (watch.above if on_gpu is None else on_gpu), watch.seconds
+
+
+class _Watch:
+    """Watches the memory of this process during the second update, and times the third."""
+
+    def __init__(self):
+        self.process, self.done = psutil.Process(), threading.Event()
+        self.above = self.seconds = self.watcher = None
+
+    def begin(self, update, logs=None):
+        if update == 1:
+            self.watcher = threading.Thread(target=self._follow, args=[self._resident()])
+            self.watcher.start()
+        self.since = time.perf_counter()
+
+    def end(self, update, logs):
+        float(logs["loss"])  # which waits for a GPU
+        if update == 1:
+            self.done.set()
+            self.watcher.join()
+        self.seconds = time.perf_counter() - self.since
+
+    def _resident(self):
+        return self.process.memory_info().rss
+
+    def _follow(self, before):
+        peak = before
+        while not self.done.wait(0.001):
+            peak = max(peak, self._resident())
+        self.above = peak - before

@@ -1,0 +1,10 @@
+from .annotation import annotate as annotate
+from .annotation import find_faults as find_faults
+from .catalogue import compare_with_catalogue as compare_with_catalogue
+from .catalogue import read_catalogue as read_catalogue
+from .checkup import check_corpus as check_corpus
+from .distortions import find_distortions as find_distortions
+from .labels import find_label_errors as find_label_errors
+from .repetitions import find_exact_repetitions as find_exact_repetitions
+from .repetitions import find_same_recordings as find_same_recordings
+from .repetitions import repetition_groups as repetition_groups

@@ -1,0 +1,15 @@
+from .corpus import descriptors_by_genre as descriptors_by_genre
+from .corpus import genre_gallery as genre_gallery
+from .corpus import sliding_window as sliding_window
+from .faults import aligned_pair as aligned_pair
+from .faults import repetition_map as repetition_map
+from .faults import waveform_and_spectrogram as waveform_and_spectrogram
+from .network import residual_block as residual_block
+from .results import accuracies as accuracies
+from .results import accuracy_by_rotation as accuracy_by_rotation
+from .results import confusion_matrices as confusion_matrices
+from .results import joined_segments as joined_segments
+from .results import learning_curves as learning_curves
+from .results import reliability_diagrams as reliability_diagrams
+from .speed import growing_cost as growing_cost
+from .speed import training_rates as training_rates

@@ -1,0 +1,5 @@
+"""What a notebook opens: a corpus under a profile, or published results."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,253 @@
+"""The benchmark: every figure of speed and memory, in one table and one JSON file."""
+
+import dataclasses
+import datetime
+import importlib.metadata
+import os
+import tempfile
+from pathlib import Path
+
+from tqdm import tqdm
+
+from genre_lib import provenance
+from genre_lib.corpus.store import build_store
+from genre_lib.corpus.tracks import load_corpus
+from genre_lib.experiment.profiles import PAPER
+from genre_lib.experiment.updates import measure_updates
+from tests.benchmarks.speed.derived import derive, figure_row
+from tests.benchmarks.speed.growth import measure_growth, measure_store, write_noise
+from tests.benchmarks.speed.limits import describe_limits
+from tests.benchmarks.speed.rivals import SHARED_GPU, TRACKS_A_BATCH, Process, list_rivals
+
+SECTIONS = ("training", "inference", "limit", "feeder", "store", "update")
+
+_RACES = {"training": "train", "inference": "predict", "feeder": "feed"}
+_MOST_SEGMENTS = 2000  # in one repeat; of float32, plain Keras holds them all
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How much is measured.
+
+    Parameters
+    ----------
+    width : float
+        Factor on the number of filters.
+    batch_sizes : tuple of int
+        Segments in a training batch.
+    repeats : int
+        Of each figure, of which the median is shown.
+    seconds : float
+        About how long a repeat takes, if not a single batch takes longer.
+    tracks : int
+        In the corpus whose store is built.
+    quick : bool
+        The shortest window and tracks, to see that everything runs; its numbers mean nothing.
+    """
+
+    width: float = 1.0
+    batch_sizes: tuple[int, ...] = (32, 80)
+    repeats: int = 5
+    seconds: float = 2.0
+    tracks: int = 1000
+    quick: bool = False
+
+    @property
+    def profile(self):
+        """The original's, at this width."""
+        window = 59_049 if self.quick else PAPER.window
+        return dataclasses.replace(PAPER, name="benchmark", width=self.width, window=window)
+
+
+QUICK = Options(1 / 32, (4,), repeats=2, seconds=0.05, tracks=10, quick=True)
+
+
+def choose_options(quick=False, width=None, batch_sizes=(), repeats=None):
+    """Return options, with what fits the device where nothing is given.
+
+    Parameters
+    ----------
+    quick : bool
+        Begin with those that only show that everything runs.
+    width, batch_sizes, repeats
+        As in `Options`; the width is 1 by default where a GPU computes, and an eighth elsewhere.
+
+    Returns
+    -------
+    Options
+    """
+    from genre_lib.network.devices import find_device
+
+    os.environ.update(SHARED_GPU)
+    options = QUICK if quick else Options(1.0 if find_device().is_gpu else 0.125)
+    given = {"width": width, "batch_sizes": tuple(batch_sizes), "repeats": repeats}
+    return dataclasses.replace(options, **{name: value for name, value in given.items() if value})
+
+
+def run_benchmark(options, sections=SECTIONS, progress=True):
+    """Measure.
+
+    Parameters
+    ----------
+    options : Options
+    sections : sequence of str
+        Those of `SECTIONS` that are wanted.
+    progress : bool
+        Show what is being measured.
+
+    Returns
+    -------
+    dict
+        ``device``, ``machine``, ``versions``, ``commit``, ``made``, ``options``, ``limits`` and
+        ``figures``, a list of dict: ``figure``, ``what``, ``batch``, ``value`` (the median),
+        ``unit``, ``repeats`` (all values), and ``note`` where there is none.
+    """
+    with tempfile.TemporaryDirectory(prefix="genre-benchmark-") as folder:
+        figures, limits = _race(options, sections, Path(folder), progress)
+        if "store" in sections:
+            figures += _store_figures(options, Path(folder))
+    if "update" in sections:
+        figures += _update_figures(options, progress)
+    return _origin(limits["device"]) | {
+        "options": dataclasses.asdict(options),
+        "limits": limits,
+        "figures": figures,
+    }
+
+
+def run_growth(options, progress=True):
+    """Measure the cost as the corpus grows: 100, 300 and 1000 tracks, 1 and 2 processes.
+
+    Parameters
+    ----------
+    options : Options
+    progress : bool
+
+    Returns
+    -------
+    dict
+        As from `run_benchmark`, with ``growth`` (rows as from
+        `tests.benchmarks.speed.growth.measure_growth`) in place of ``limits`` and ``figures``.
+    """
+    from genre_lib.network.devices import find_device
+
+    counts, seconds = ((60, 120), 3) if options.quick else ((100, 300, 1000), 30)
+    with tempfile.TemporaryDirectory(prefix="genre-growth-") as folder:
+        rows = measure_growth(Path(folder), counts, seconds=seconds, progress=progress)
+    return _origin(find_device().name) | {"growth": rows.to_dict("records")}
+
+
+def _origin(device):
+    versions = provenance.versions()
+    for package in ("jaxlib", "torch"):
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return {
+        "device": device,
+        "machine": provenance.machine(),
+        "versions": versions,
+        "commit": provenance.commit(),
+        "made": datetime.datetime.now().astimezone().isoformat(" ", "minutes"),
+    }
+
+
+def _race(options, sections, folder, progress):
+    """Measure the rivals in turn, then what the first of them leaves of the device's limit."""
+    from genre_lib.network.devices import find_device
+
+    write_noise(folder / "few", 10, seconds=8 if options.quick else 30)
+    corpus = load_corpus(folder / "few", progress=False)
+    store = build_store(corpus, folder / "few-store", progress=False)
+    rivals = list_rivals(half=find_device().is_gpu)
+    if not {"training", "inference"} & set(sections):
+        rivals = rivals[:1]
+    bar = tqdm(disable=not progress, bar_format="{desc} [{elapsed}]")
+    processes, figures = [], []
+    try:
+        for rival in rivals:
+            bar.set_description(f"starting {rival.name}")
+            processes.append(Process(rival, options.profile, store))
+        limits, failure = processes[0].call(describe_limits, options.profile, options.quick)
+        if failure:
+            raise RuntimeError(f"{rivals[0].name} cannot compute here: {failure}")
+        for figure in [section for section in _RACES if section in sections]:
+            inference = TRACKS_A_BATCH * options.profile.max_segments
+            sizes = (inference,) if figure == "inference" else options.batch_sizes
+            chosen = processes[:1] if figure == "feeder" else processes
+            for size in sizes:
+                figures += take_turns(chosen, figure, size, options, bar)
+    finally:
+        bar.close()
+        for process in processes:
+            process.close()
+    if "limit" in sections:
+        figures += derive(figures, limits, options.profile)
+    return figures, limits
+
+
+def take_turns(processes, figure, batch_size, options, bar):
+    """Measure some rivals in turn, after each has warmed up.
+
+    Parameters
+    ----------
+    processes : list of Process
+    figure : {"training", "inference", "feeder"}
+    batch_size : int
+        Segments in a batch.
+    options : Options
+    bar : tqdm.tqdm
+        Is told what is being done.
+
+    Returns
+    -------
+    list of dict
+        The figures, as in `run_benchmark`, in the order of the rivals.
+    """
+    method, counts, failures = _RACES[figure], {}, {}
+    for process in processes:
+        bar.set_description(f"{figure}, {batch_size}: {process.rival.name}, warming up")
+        process.measure(method, batch_size, 1)
+        seconds, failures[process] = process.measure(method, batch_size, 1)
+        most = max(1, _MOST_SEGMENTS // batch_size)
+        counts[process] = min(most, max(1, round(options.seconds / seconds))) if seconds else 1
+    taken = {process: [] for process in processes}
+    for repeat in range(options.repeats):
+        for process in [p for p in processes if not failures[p]]:
+            bar.set_description(f"{figure}, {batch_size}: {process.rival.name}, {repeat + 1}")
+            seconds, failures[process] = process.measure(method, batch_size, counts[process])
+            taken[process].append(seconds)
+    segments = options.profile.max_segments if figure == "inference" else 1
+    unit = "tracks/s" if figure == "inference" else "segments/s"
+    rows = []
+    for process, seconds in taken.items():
+        failure = failures[process]
+        done = counts[process] * batch_size / segments
+        rates = [] if failure else [done / s for s in seconds]
+        rows.append(figure_row(figure, process.rival.name, rates, unit, batch_size, failure))
+    return rows
+
+
+def _store_figures(options, folder):
+    write_noise(folder / "many", options.tracks, seconds=8 if options.quick else 30)
+    found = measure_store(folder / "many", folder / "many-store")
+    seconds = found["reading"] + found["storing"]
+    tracks = f"{found['tracks']} tracks"
+    return [
+        figure_row("store", f"{tracks}, read and stored", [found["tracks"] / seconds], "tracks/s"),
+        figure_row("store", f"{tracks}, peak of the process", [found["memory"] / 2**20], "MiB"),
+    ]
+
+
+def _update_figures(options, progress):
+    profile = options.profile
+    if options.quick:
+        profile = dataclasses.replace(profile, accumulated_batch_size=4, micro_batch_size=2)
+    rows = []
+    for update in measure_updates(profile, progress=progress).itertuples():
+        rows.append(figure_row("update", update.update, [update.seconds], "s"))
+        rows.append(
+            figure_row("update", f"{update.update}, peak of memory", [update.memory], "MiB")
+        )
+    return rows

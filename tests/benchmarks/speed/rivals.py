@@ -1,0 +1,303 @@
+"""Who is measured: this project, plain Keras, PyTorch; each in a process of its own."""
+
+import dataclasses
+import importlib.util
+import multiprocessing
+import os
+import time
+from concurrent.futures import ProcessPoolExecutor
+from unittest import mock
+
+import numpy as np
+
+N_CLASSES = 10
+TRACKS_A_BATCH = 4  # in inference
+
+SHARED_GPU = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+"""The environment of processes none of which may take a whole GPU in advance."""
+
+
+class Project:
+    """This project: the network, its compilation and its feeding as a run has them.
+
+    Parameters
+    ----------
+    profile : Profile
+    store : SegmentStore
+        Of noise, as many tracks as a measurement needs.
+    """
+
+    def __init__(self, profile, store):
+        from genre_lib.experiment.models import compile_model
+        from genre_lib.experiment.phases import NORMAL
+        from genre_lib.network.batches import nearest_samples
+
+        self.profile, self.samples = profile, nearest_samples(store)
+        self.segments = store.segments(window=profile.window)
+        self.model = compile_model(profile, NORMAL, N_CLASSES)
+
+    def _batches(self, count, batch_size, seed=None):
+        from genre_lib.network.batches import SegmentBatches
+
+        rows = np.resize(np.arange(len(self.segments)), count)
+        window = self.profile.window
+        segments = self.segments.iloc[rows]
+        return SegmentBatches(self.samples, segments, batch_size, window=window, seed=seed)
+
+    def train(self, batch_size, n_batches):
+        """Train on some batches, and return the seconds that it took."""
+        batches = self._batches(batch_size * n_batches, batch_size, seed=0)
+        begin = time.perf_counter()
+        self.model.fit(batches, epochs=1, shuffle=False, verbose=0)
+        return time.perf_counter() - begin
+
+    def predict(self, batch_size, n_batches):
+        """Predict some batches of segments, and return the seconds that it took."""
+        batches = self._batches(batch_size * n_batches, batch_size)
+        begin = time.perf_counter()
+        self.model.predict(batches, verbose=0)
+        return time.perf_counter() - begin
+
+    def feed(self, batch_size, n_batches):
+        """Move some batches to where they are computed with, and return the seconds."""
+        import keras
+
+        batches = self._batches(batch_size * n_batches, batch_size, seed=0)
+        begin = time.perf_counter()
+        for index in range(len(batches)):
+            samples = keras.ops.convert_to_tensor(batches[index][0])
+        keras.ops.convert_to_numpy(samples[-1, -1])  # waits for the device
+        return time.perf_counter() - begin
+
+
+class PlainKeras:
+    """Plain Keras in float32, fed with float32 NumPy arrays.
+
+    Parameters
+    ----------
+    profile : Profile
+    store : SegmentStore
+    jit_compile : bool
+        False is what the original did. Keras on JAX computes operation by operation then.
+    """
+
+    def __init__(self, profile, store, jit_compile=False):
+        from genre_lib.network.resnet1d import build_resnet1d
+
+        self.segments = store.read(store.segments(window=profile.window)["start"], profile.window)
+        self.model = build_resnet1d(profile.window, N_CLASSES, profile.width, dtype="float32")
+        self.model.compile(
+            "adam",
+            "sparse_categorical_crossentropy",
+            metrics=["accuracy"],
+            jit_compile=jit_compile,
+        )
+
+    def _arrays(self, count):
+        rows = np.resize(np.arange(len(self.segments)), count)
+        return self.segments[rows, :, np.newaxis].astype(np.float32), rows % N_CLASSES
+
+    def train(self, batch_size, n_batches):
+        """As `Project.train`."""
+        x, y = self._arrays(batch_size * n_batches)
+        begin = time.perf_counter()
+        self.model.fit(x, y, batch_size=batch_size, verbose=0)
+        return time.perf_counter() - begin
+
+    def predict(self, batch_size, n_batches):
+        """As `Project.predict`."""
+        x, _ = self._arrays(batch_size * n_batches)
+        begin = time.perf_counter()
+        self.model.predict(x, batch_size=batch_size, verbose=0)
+        return time.perf_counter() - begin
+
+
+class PyTorch:
+    """The same network in PyTorch, with all segments as int16 on the device from the beginning.
+
+    Parameters
+    ----------
+    profile : Profile
+    store : SegmentStore
+    compiled : bool
+        With `torch.compile`.
+    half : bool
+        In bfloat16, where PyTorch's automatic mixed precision holds it safe.
+    """
+
+    def __init__(self, profile, store, compiled=False, half=False):
+        import torch
+
+        from tests.benchmarks.speed.torch_resnet1d import TorchResNet1D
+
+        torch.backends.cudnn.benchmark = True
+        self.torch, self.half = torch, half
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        segments = store.read(store.segments(window=profile.window)["start"], profile.window)
+        self.segments = torch.from_numpy(segments[:, np.newaxis, np.newaxis]).to(self.device)
+        self.network = TorchResNet1D(N_CLASSES, profile.width).to(self.device)
+        self._choose_format()
+        if compiled:
+            self.network = torch.compile(self.network, dynamic=False)
+
+    def _choose_format(self):
+        # Channels first or last in memory, whichever trains faster here.
+        formats = (self.torch.contiguous_format, self.torch.channels_last)
+        seconds = []
+        for memory_format in formats:
+            self._use_format(memory_format)
+            self.train(8, 1)
+            seconds.append(min(self.train(8, 1) for _ in range(3)))
+        self._use_format(formats[int(np.argmin(seconds))])
+
+    def _use_format(self, memory_format):
+        self.format = memory_format
+        self.network.to(memory_format=memory_format)
+        parameters = self.network.parameters()
+        self.optimizer = self.torch.optim.Adam(parameters, fused=self.device == "cuda")
+
+    def _forward(self, start, batch_size):
+        torch = self.torch
+        rows = torch.arange(start, start + batch_size, device=self.device) % len(self.segments)
+        x = (self.segments[rows].float() / 2**15).contiguous(memory_format=self.format)
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.half):
+            logits = self.network(x)
+        return logits.float(), rows % N_CLASSES
+
+    def _wait(self):
+        if self.device == "cuda":
+            self.torch.cuda.synchronize()
+
+    def train(self, batch_size, n_batches):
+        """As `Project.train`."""
+        self.network.train()
+        begin = time.perf_counter()
+        for index in range(n_batches):
+            loss = self.torch.nn.functional.cross_entropy(*self._forward(index, batch_size))
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+        self._wait()
+        seconds = time.perf_counter() - begin
+        self._free()
+        return seconds
+
+    def predict(self, batch_size, n_batches):
+        """As `Project.predict`."""
+        self.network.eval()
+        begin = time.perf_counter()
+        with self.torch.inference_mode():
+            probabilities = [
+                self._forward(index, batch_size)[0].softmax(1) for index in range(n_batches)
+            ]
+            self.torch.cat(probabilities).cpu()
+        seconds = time.perf_counter() - begin
+        self._free()
+        return seconds
+
+    def _free(self):
+        if self.device == "cuda":
+            self.torch.cuda.empty_cache()  # the other processes need it, too
+
+
+@dataclasses.dataclass(frozen=True)
+class Rival:
+    """One of those that are measured, by name.
+
+    Parameters
+    ----------
+    name : str
+        As the table shows it.
+    kind : type
+        A class of this module.
+    backend : str
+        Of Keras; empty for PyTorch.
+    options : dict
+        Of the class.
+    """
+
+    name: str
+    kind: type
+    backend: str = ""
+    options: dict = dataclasses.field(default_factory=dict)
+
+
+def list_rivals(half):
+    """List what can be measured with the packages that are installed.
+
+    Parameters
+    ----------
+    half : bool
+        Measure PyTorch in bfloat16, too.
+
+    Returns
+    -------
+    list of Rival
+        This project first, on the backend that the environment chooses.
+    """
+    import keras
+
+    chosen = keras.backend.backend()
+    others = [b for b in ("jax", "tensorflow") if b != chosen and importlib.util.find_spec(b)]
+    found = [Rival(f"this project, {b}", Project, b) for b in (chosen, *others)]
+    if importlib.util.find_spec("tensorflow"):
+        found.append(Rival("plain Keras, tensorflow, float32", PlainKeras, "tensorflow"))
+    else:
+        name, compiled = "plain Keras, jax, float32", {"jit_compile": True}
+        found.append(Rival(f"{name}, operation by operation", PlainKeras, "jax"))
+        found.append(Rival(f"{name}, compiled", PlainKeras, "jax", compiled))
+    if importlib.util.find_spec("torch"):
+        for precision in ("float32", "bfloat16")[: 1 + half]:
+            for way in ("eager", "compiled"):
+                options = {"compiled": way == "compiled", "half": precision == "bfloat16"}
+                found.append(Rival(f"PyTorch, {way}, {precision}", PyTorch, "", options))
+    return found
+
+
+class Process:
+    """A rival in a process of its own, which waits while others are measured.
+
+    Parameters
+    ----------
+    rival : Rival
+    profile : Profile
+    store : SegmentStore
+    """
+
+    def __init__(self, rival, profile, store):
+        env = {"KERAS_BACKEND": rival.backend} if rival.backend else {}
+        env |= SHARED_GPU | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+        self.rival = rival
+        # Not joblib's pool, which replaces a process that has grown, and with it what it holds.
+        self.pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+        with mock.patch.dict(os.environ, env):  # the process starts here, and inherits it
+            self.unfit = self.call(_begin, rival, profile, store)[1]
+
+    def call(self, function, *arguments):
+        """Call a function in the process; return its result and None, or None and what failed."""
+        try:
+            return self.pool.submit(function, *arguments).result(), None
+        except Exception as error:
+            first_line = str(error).strip().partition("\n")[0]
+            return None, f"{type(error).__name__}: {first_line}"
+
+    def measure(self, what, batch_size, n_batches):
+        """Return, as `call` does, the seconds of a method of the rival with some batches."""
+        if self.unfit:
+            return None, self.unfit
+        return self.call(_measure, what, batch_size, n_batches)
+
+    def close(self):
+        """End the process."""
+        self.pool.shutdown()
+
+
+_here = {}  # in the process of a rival
+
+
+def _begin(rival, profile, store):
+    _here["rival"] = rival.kind(profile, store, **rival.options)
+
+
+def _measure(what, batch_size, n_batches):
+    return getattr(_here["rival"], what)(batch_size, n_batches)

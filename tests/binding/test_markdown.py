@@ -1,0 +1,442 @@
+"""Executed notebooks become one page and one PDF, with nothing that does not belong there."""
+
+import base64
+import re
+import shutil
+import struct
+import subprocess
+import time
+import zlib
+from html.parser import HTMLParser
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from genre_lib.binding.markdown import bind
+from genre_lib.binding.rendering import BindingError
+from genre_lib.display import pipe_table
+
+TEMPLATES = Path(__file__).parents[1] / "report"
+NASTY = (
+    "<script>alert(1)</script> {{ x }} {% y %} #panic() $z$ \\a @b *c* _d_ [e](f) `g` | "
+    "\"h\" 'i' ... --"
+)
+
+
+def png(width=60, height=30):
+    """Return a grey image of that many pixels."""
+
+    def chunk(kind, data):
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    pixels = zlib.compress((b"\0" + b"\x80" * width) * height)
+    parts = chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    return base64.b64encode(b"\x89PNG\r\n\x1a\n" + parts).decode()
+
+
+def markdown(source, *tags):
+    return new_markdown_cell(source, metadata={"tags": list(tags)})
+
+
+def code(source, *tags, outputs=()):
+    return new_code_cell(source, metadata={"tags": list(tags)}, outputs=list(outputs))
+
+
+def shown(role, data, caption=None):
+    mark = {"role": role} if caption is None else {"role": role, "caption": caption}
+    return new_output("display_data", data=data, metadata={"genre_lib": mark})
+
+
+def figure(caption, **size):
+    return shown("figure", {"image/png": png(**size), "text/plain": "Figure"}, caption)
+
+
+def table(caption, header=("track", "n"), rows=(("blues.00000", "1"),)):
+    text = pipe_table(list(header), [list(row) for row in rows], [False] * len(header))
+    return shown("table", {"text/markdown": text, "text/html": "<table></table>"}, caption)
+
+
+def text(sentence):
+    return shown("text", {"text/markdown": sentence})
+
+
+def stream(content, name="stdout"):
+    return new_output("stream", name=name, text=content)
+
+
+class Page(HTMLParser):
+    """The parts of a page that the tests ask about."""
+
+    def __init__(self, markup):
+        super().__init__()
+        self.tags, self.texts, self.stack = [], [], []
+        self.feed(markup)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "img", "br", "link", "source", "col", "input", "hr"):
+            self.stack.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag in self.stack:
+            while self.stack.pop() != tag:
+                pass
+
+    def handle_data(self, data):
+        if "style" not in self.stack:
+            self.texts.append(data)
+
+    @property
+    def text(self):
+        return " ".join("".join(self.texts).split())
+
+    def count(self, tag):
+        return sum(name == tag for name, _ in self.tags)
+
+
+class Report:
+    def __init__(self, html_path, pdf_path):
+        self.html_path, self.pdf_path = html_path, pdf_path
+        self.markup = html_path.read_text(encoding="utf-8")
+        self.page = Page(self.markup)
+
+    @property
+    def pdf_text(self):
+        if shutil.which("pdftotext") is None:
+            pytest.skip("pdftotext (poppler-utils) is not installed")
+        run = subprocess.run(
+            ["pdftotext", "-layout", self.pdf_path, "-"], capture_output=True, check=True, text=True
+        )
+        return " ".join(run.stdout.replace("\u200b", "").split())
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Bind notebooks, each given as a list of cells."""
+
+    def make_report(*notebooks, out="out", **changes):
+        paths = []
+        for number, cells in enumerate(notebooks, start=1):
+            paths.append(tmp_path / f"{number:02d}_chapter.ipynb")
+            nbformat.write(new_notebook(cells=cells), paths[-1])
+        options = {
+            "title": "Genres",
+            "subtitle": "A report",
+            "authors": ["A. Student", "B. Student"],
+            "date": "1 May 2026",
+            "provenance": [("Profile", "smoke")],
+            "template_dir": TEMPLATES,
+        }
+        return Report(*bind(paths, tmp_path / out, **{**options, **changes}))
+
+    return make_report
+
+
+def test_chapters_are_numbered_across_notebooks(make):
+    report = make(
+        [markdown("# Data\n\nText.\n\n## Tracks")],
+        [markdown("## Faults"), markdown("# Training\n\n# Thanks {.unnumbered}")],
+    )
+    for content in (report.page.text, report.pdf_text):
+        for heading in ("1 Data", "1.1 Tracks", "1.2 Faults", "2 Training", "Thanks", "Provenance"):
+            assert heading in content
+    assert "3 Thanks" not in report.page.text
+    assert "3 Provenance" not in report.page.text
+
+
+def test_figures_and_tables_are_numbered_alike_in_both(make, tmp_path):
+    cells = [
+        code("a", outputs=[figure("One *emphasis*."), table("First."), text("A sentence.")]),
+        markdown("| a | b |\n|---|---|\n| 1 | 2 |\n\n![By hand](picture.png)"),
+    ]
+    more = [code("b", outputs=[figure("Three, $x_i \\in [0, 1)$ [."), table("Second.")])]
+    (tmp_path / "picture.png").write_bytes(base64.b64decode(png()))
+    report = make(cells, more)
+    assert report.page.count("img") == 3
+    assert report.page.count("figure") == 3
+    assert report.page.count("table") == 4  # and one written by hand, and the provenance
+    for content in (report.page.text, report.pdf_text):
+        assert re.findall(r"Figure (\d+):", content) == ["1", "2", "3"]
+        assert re.findall(r"Table (\d+):", content) == ["1", "2"]
+        assert "Figure 1: One emphasis." in content
+        assert "Figure 2: By hand" in content
+        assert "Table 2: Second." in content
+        assert "A sentence." in content
+
+
+def test_page_stands_alone(make):
+    audio = '<audio controls><source src="data:audio/wav;base64,UklGRg==" type="audio/wav"></audio>'
+    kept = new_output("execute_result", data={"text/html": audio, "text/plain": "<Audio object>"})
+    cells = [
+        markdown("# A\n\n$$ \\frac{a}{b} $$ and a [link](https://example.org)."),
+        code("play()", "keep-output", outputs=[kept, figure("One.")]),
+    ]
+    report = make(cells)
+    loading = ("src", "srcset", "poster", "data")
+    for tag, attributes in report.page.tags:
+        for name in loading:
+            assert attributes.get(name, "data:").startswith("data:"), (tag, name)
+        assert tag not in ("script", "link", "iframe")
+    assert "url(" not in report.markup
+    assert "@import" not in report.markup
+    assert report.page.count("math") == 1
+    assert audio in report.markup
+    assert "Audio object" not in report.page.text
+    assert "Audio object" not in report.pdf_text
+
+
+def test_code_is_folded_in_the_page_and_absent_from_the_pdf(make):
+    cells = [
+        code("visible_name = 1"),
+        code("hidden_name = 1", "hide-code", outputs=[text("Shown all the same.")]),
+        code("parameter_name = 1", "parameters"),
+        code("injected_name = 1", "injected-parameters"),
+        code("gone_name = 1", "notebook-only", outputs=[text("Gone sentence.")]),
+        markdown("Gone paragraph.", "notebook-only"),
+        code("fences = '''\n```\n````\n'''"),
+    ]
+    report = make(cells)
+    assert report.page.count("details") == 2
+    assert "visible_name = 1" in report.page.text
+    assert "````" in report.page.text
+    for absent in ("hidden_name", "parameter_name", "injected_name", "gone_name", "Gone"):
+        assert absent not in report.page.text
+        assert absent not in report.pdf_text
+    assert "visible_name" not in report.pdf_text
+    assert "Shown all the same." in report.pdf_text
+
+
+def test_outputs_without_a_role_stay_out_unless_kept(make):
+    widget = {"application/vnd.jupyter.widget-view+json": {}, "text/plain": "WidgetText"}
+    outputs = [
+        stream("10%\r"),
+        stream("\x1b[31m100%\x1b[0m\n# no heading\n"),
+        stream("StderrText", "stderr"),
+        new_output("execute_result", data={"text/plain": "PlainText"}),
+        new_output("display_data", data=widget),
+        new_output(
+            "execute_result", data={"text/html": "<b id=kept>HtmlText</b>", "text/plain": "Instead"}
+        ),
+    ]
+    dropped = make([code("a", "hide-code", outputs=outputs)], out="dropped")
+    for absent in ("100%", "StderrText", "PlainText", "WidgetText", "HtmlText", "Instead"):
+        assert absent not in dropped.page.text
+    kept = make([code("a", "hide-code", "keep-output", outputs=outputs)], out="kept")
+    for present in ("100% # no heading", "StderrText", "PlainText", "HtmlText"):
+        assert present in kept.page.text
+    assert " 10%" not in kept.page.text  # the progress bar as it ended
+    assert "WidgetText" not in kept.page.text
+    assert "Instead" not in kept.page.text
+    assert "<b id=kept>HtmlText</b>" in kept.markup
+    assert "Instead" in kept.pdf_text
+    assert "HtmlText" not in kept.pdf_text
+
+
+def test_texts_are_shown_and_never_executed(make):
+    cells = [
+        markdown("# Title <script>alert(2)</script>\n\n<script>alert(3)</script>"),
+        code("x = '</code></details><script>alert(4)</script>'"),
+        code(
+            "y",
+            outputs=[
+                table("Caption <script>alert(5)</script> {{ y }} #panic()", rows=[[NASTY, "1"]]),
+                text("Sentence <img src=x onerror=alert(6)> and [a](javascript:alert(7))."),
+                figure("]) #panic() <script>alert(8)</script>\n\n::::::\n\n# Not a heading"),
+            ],
+        ),
+        code("z", "keep-output", outputs=[stream("<script>alert(9)</script>\n```\n#panic()")]),
+    ]
+    plain = dict.fromkeys(("title", "subtitle", "date", "notice"), NASTY)
+    report = make(cells, authors=[NASTY], provenance=[(NASTY, NASTY)], **plain)
+    assert report.page.count("script") == 0
+    assert all(not name.startswith("on") for _, attrs in report.page.tags for name in attrs)
+    assert "javascript:" not in report.markup
+    assert report.page.count("img") == 1
+    assert report.page.text.count(NASTY) >= 8  # title twice, and every place above
+    for number in (2, 3, 4, 5, 8, 9):
+        assert f"<script>alert({number})</script>" in report.page.text
+    squeezed = report.pdf_text.replace(" ", "")
+    assert squeezed.count(NASTY.replace(" ", "")) >= 6
+    assert "2 Not a heading" not in report.page.text
+
+
+def test_citations_and_references(make):
+    report = make([markdown("# A\n\nAs in [@sturm2012] and [@allamy2021; @sturm2012].")])
+    for content in (report.page.text, report.pdf_text):
+        assert "As in [1] and [1], [2]" in content.replace("[1, 2]", "[1], [2]")
+        assert "References & Bibliography" in content
+        assert "[1] Bob L. Sturm" in content
+        assert "1D CNN Architectures for Music Genre Classification" in content
+        assert "Group Normalization" not in content  # not cited
+        assert content.rindex("Provenance") > content.rindex("References & Bibliography")
+    without = make([markdown("# A")], out="without")
+    assert "References" not in without.page.text
+
+
+def test_every_reference_can_be_cited(make):
+    keys = re.findall(r"@\w+\{(\w+),", (TEMPLATES / "references.bib").read_text(encoding="utf-8"))
+    assert len(keys) == len(set(keys)) >= 16
+    report = make([markdown("# A\n\n[" + "; ".join(f"@{key}" for key in keys) + "]")])
+    entries = [
+        attrs["id"] for _, attrs in report.page.tags if "csl-entry" in attrs.get("class", "")
+    ]
+    assert sorted(entries) == sorted(f"ref-{key}" for key in keys)
+
+
+def test_title_page(make):
+    provenance = [(f"Name{i}", f"Value{i}") for i in range(6)]
+    report = make([markdown("# A")], notice="Only the demo corpus.", provenance=provenance)
+    for content in (report.page.text, report.pdf_text):
+        for part in ("Genres", "A report", "A. Student, B. Student", "1 May 2026"):
+            assert part in content
+        assert "Only the demo corpus." in content
+        assert content.count("Value3") == 2  # title page and appendix
+        assert content.count("Value4") == 1
+    assert "notice" not in [attrs.get("class") for _, attrs in make([markdown("# A")]).page.tags]
+
+
+def test_latex_environments_become_formulas(make):
+    source = "# A\n\n\\begin{align} a &= b \\\\ c &= \\mathbb{E}[x] \\end{align}\n\nand $\\hat{y}$."
+    report = make([markdown(source)])
+    assert report.page.count("math") == 2
+    assert "\N{MATHEMATICAL DOUBLE-STRUCK CAPITAL E}" in report.page.text
+    assert "begin{align}" not in re.sub(
+        r"<annotation.*?</annotation>", "", report.markup, flags=re.S
+    )
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        (
+            code("fit()", outputs=[new_output("error", ename="MemoryError", evalue="12 GB")]),
+            r"01_chapter\.ipynb, cell 2.*fit\(\).*MemoryError: 12 GB.*run it again",
+        ),
+        (
+            code("fit()", "notebook-only", outputs=[new_output("error", ename="E", evalue="v")]),
+            "cell 2.*E: v",
+        ),
+        (
+            code("a", outputs=[shown("figure", {"text/plain": "no image"}, "A caption.")]),
+            "cell 2: a figure output without a PNG",
+        ),
+        (
+            code(
+                "a",
+                "keep-output",
+                outputs=[
+                    new_output(
+                        "display_data",
+                        data={"text/html": '<script src="https://cdn.example/p.js">'},
+                    )
+                ],
+            ),
+            "cell 2.*loads https://cdn.example/p.js from the network",
+        ),
+        (markdown("[@nobody1900]"), "nobody1900"),
+        (
+            markdown("![a](https://example.org/a.png)"),
+            "https://example.org/a.png lies on the network",
+        ),
+        (markdown("![a](absent.png)"), "absent.png"),
+        (
+            code("a", outputs=[shown("figure", {"image/png": png()[:60]}, "Cut off.")]),
+            "typst could not set the PDF.*image",
+        ),
+        (markdown("$\\frac{a$"), "frac"),
+    ],
+)
+def test_what_cannot_be_bound_says_so_and_leaves_nothing(make, tmp_path, cell, message):
+    with pytest.raises(BindingError, match=re.compile(message, re.DOTALL)):
+        make([markdown("# A"), cell])
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_failed_binding_keeps_the_report_before_it(make, tmp_path):
+    before = make([markdown("# A")]).html_path.read_bytes()
+    with pytest.raises(BindingError):
+        make([markdown("[@nobody1900]")])
+    assert (tmp_path / "out" / "report.html").read_bytes() == before
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "report.html",
+        "report.pdf",
+    ]
+
+
+def test_missing_files_are_named(make, tmp_path):
+    options = {"title": "", "subtitle": "", "authors": [], "date": "", "provenance": []}
+    with pytest.raises(FileNotFoundError, match=r"absent\.ipynb"):
+        bind([tmp_path / "absent.ipynb"], tmp_path / "out", template_dir=TEMPLATES, **options)
+    with pytest.raises(FileNotFoundError, match=r"template\.html"):
+        make([markdown("# A")], template_dir=tmp_path)
+    with pytest.raises(ValueError, match="at least one"):
+        bind([], tmp_path / "out", template_dir=TEMPLATES, **options)
+
+
+def test_same_input_gives_same_bytes_fast(make):
+    chapter = [
+        markdown("# A\n\nText [@sturm2013] and $x^2$."),
+        *(code("f()", outputs=[figure("F.", width=1400, height=800)]) for _ in range(4)),
+        code("t()", outputs=[table("T.", rows=[[f"track {i}", str(i)] for i in range(40)])]),
+    ]
+    started = time.perf_counter()
+    first = make(*[chapter] * 6, out="first")
+    assert time.perf_counter() - started < 15
+    second = make(*[chapter] * 6, out="second")
+    assert first.html_path.read_bytes() == second.html_path.read_bytes()
+    pdf = first.pdf_path.read_bytes()
+    assert pdf == second.pdf_path.read_bytes()
+    assert pdf.startswith(b"%PDF")
+    assert str(first.html_path.parent).encode() not in first.html_path.read_bytes()
+
+
+def test_wide_and_tall_contents_stay_on_the_page(make):
+    if shutil.which("pdftotext") is None:
+        pytest.skip("pdftotext (poppler-utils) is not installed")
+    header = ["checksum", *(f"a long name {i}" for i in range(12))]
+    rows = [["0123456789abcdef" * 4, *["0.123456"] * 12] for _ in range(60)]
+    report = make([code("a", outputs=[table("Wide.", header, rows), figure("Tall.", height=900)])])
+    boxes = subprocess.run(
+        ["pdftotext", "-bbox", report.pdf_path, "-"], capture_output=True, check=True, text=True
+    ).stdout
+    right = [float(x) for x in re.findall(r'xMax="([\d.]+)"', boxes)]
+    bottom = [float(y) for y in re.findall(r'yMax="([\d.]+)"', boxes)]
+    assert len(right) > 700
+    assert max(right) <= 595.3 - 60  # A4 less most of the margin, in points
+    assert max(bottom) <= 841.9 - 30
+    assert "Figure 1: Tall." in report.pdf_text
+
+
+def test_executed_notebook_with_papermill(tmp_path):
+    papermill = pytest.importorskip("papermill")
+    source = """
+import pandas as pd
+from matplotlib import pyplot as plt
+from genre_lib.display import escape_markdown, show_figure, show_table, show_text
+print("loading")
+fig, ax = plt.subplots(figsize=(2, 1))
+show_figure(fig, "A drawing.")
+show_table(pd.DataFrame({"track": ["<b>1</b>"], "share": [0.5]}), "A table.", {"share": "{:.0%}"})
+show_text(f"For {n} epochs, {escape_markdown('a_b_c')}.")
+"""
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    notebook = new_notebook(cells=[code("n = 1", "parameters"), code(source)], metadata=kernel)
+    nbformat.write(notebook, tmp_path / "in.ipynb")
+    papermill.execute_notebook(
+        str(tmp_path / "in.ipynb"), str(tmp_path / "a.ipynb"), {"n": 7}, progress_bar=False
+    )
+    options = {"title": "T", "subtitle": "S", "authors": ["A"], "date": "D", "provenance": []}
+    report = Report(
+        *bind([tmp_path / "a.ipynb"], tmp_path / "out", template_dir=TEMPLATES, **options)
+    )
+    assert report.page.count("img") == 1
+    assert "Figure 1: A drawing." in report.page.text
+    assert report.page.text.count("A drawing.") == 2  # in the folded code and below the figure
+    assert "Table 1: A table. track share <b>1</b> 50%" in report.page.text
+    assert "For 7 epochs, a_b_c." in report.page.text
+    assert "loading" not in report.pdf_text

@@ -1,0 +1,124 @@
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from genre_lib.corpus.audio import SAMPLE_RATE, AudioError, read_audio
+from genre_lib.corpus.demo import make_demo_corpus, read_truth
+from genre_lib.corpus.synthesis import RECIPES
+
+SMALL = {"tracks_per_genre": 6, "seconds": 8.0, "progress": False}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo") / "corpus"
+    make_demo_corpus(folder, **SMALL)
+    return folder
+
+
+def audio_of(folder, track_id):
+    return read_audio(folder / "genres" / track_id.split(".")[0] / f"{track_id}.wav")
+
+
+def test_ten_genres_of_whole_tracks(folder):
+    truth = read_truth(folder).set_index("track_id")["fault"]
+    paths = sorted(folder.glob("genres/*/*.wav"))
+    assert len(paths) == 60
+    assert {path.parent.name for path in paths} == set(RECIPES)
+    for path in paths:
+        if truth.get(path.stem) not in ("too_short", "undecodable"):
+            info = soundfile.info(path)
+            assert (info.samplerate, info.channels, info.frames) == (
+                SAMPLE_RATE,
+                1,
+                8 * SAMPLE_RATE,
+            )
+
+
+def test_the_planted_faults_are_there(folder):
+    truth = read_truth(folder)
+    counts = truth["fault"].value_counts()
+    assert (counts[["exact_repetition", "same_recording", "mislabeled"]] >= [4, 4, 5]).all()
+    assert (counts[["distorted", "too_short", "undecodable"]] == 1).all()
+    assert truth["track_id"].is_unique
+    assert set(truth["track_id"]).isdisjoint(truth["other_track_id"])
+    for row in truth.itertuples():
+        if row.fault == "exact_repetition":
+            first, second = (audio_of(folder, t) for t in (row.track_id, row.other_track_id))
+            np.testing.assert_array_equal(first, second)
+        elif row.fault == "too_short":
+            assert len(audio_of(folder, row.track_id)) < SAMPLE_RATE
+        elif row.fault == "undecodable":
+            with pytest.raises(AudioError):
+                audio_of(folder, row.track_id)
+
+
+def test_one_repetition_crosses_two_genres(folder):
+    truth = read_truth(folder).query("fault == 'exact_repetition'")
+    genres = truth[["track_id", "other_track_id"]].map(lambda track: track.split(".")[0])
+    assert (genres["track_id"] != genres["other_track_id"]).sum() == 1
+
+
+def test_the_same_recording_is_shifted_and_softer_as_the_truth_says(folder):
+    for row in read_truth(folder).query("fault == 'same_recording'").itertuples():
+        shift = float(row.detail.split(" s")[0])
+        gain = float(row.detail.split(", ")[1].removesuffix(" dB"))
+        late, early = (audio_of(folder, t) / 32_768 for t in (row.track_id, row.other_track_id))
+        begin = round(shift * SAMPLE_RATE)
+        common = len(early) - begin
+        assert common >= 5 * SAMPLE_RATE
+        expected = early[begin:] * 10 ** (gain / 20)
+        np.testing.assert_allclose(late[:common], expected, atol=1 / 32_768)
+
+
+def test_the_noise_of_the_distorted_track_begins_where_the_truth_says(folder):
+    row = read_truth(folder).query("fault == 'distorted'").iloc[0]
+    begin = round(float(row["detail"].split()[3]) * SAMPLE_RATE)
+    samples = audio_of(folder, row["track_id"]) / 32_768
+    # Uniform digital noise has the standard deviation of a uniform distribution: 1 / sqrt(3).
+    assert np.std(samples[begin + SAMPLE_RATE :]) == pytest.approx(3**-0.5, rel=0.02)
+    assert np.std(samples[: begin - SAMPLE_RATE]) < 0.4
+
+
+def contents(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.*")}
+
+
+def test_the_same_seed_gives_the_same_files_and_another_does_not(folder, tmp_path):
+    make_demo_corpus(tmp_path / "again", **SMALL)
+    assert contents(tmp_path / "again") == contents(folder)
+    make_demo_corpus(tmp_path / "other", **SMALL, seed=1)
+    first, other = contents(folder), contents(tmp_path / "other")
+    assert sum(first[name] == other[name] for name in first if name.suffix == ".wav") == 0
+
+
+def test_a_corpus_that_is_there_is_not_made_again(folder):
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.wav")}
+    truth = make_demo_corpus(folder, **SMALL)
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*.wav")} == before
+    pd.testing.assert_frame_equal(truth, read_truth(folder))
+
+
+def test_what_is_not_the_demo_corpus_is_left_alone(folder, tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(FileExistsError, match="something else"):
+        make_demo_corpus(tmp_path, **SMALL)
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+    with pytest.raises(FileExistsError, match="made with"):
+        make_demo_corpus(folder, **SMALL, seed=7)
+
+
+def test_a_killed_call_leaves_no_corpus(tmp_path, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("genre_lib.corpus.demo._plant", stop)
+    with pytest.raises(KeyboardInterrupt):
+        make_demo_corpus(tmp_path / "demo", **SMALL)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_too_little_for_the_faults_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="at least 6 tracks a genre and 8 seconds"):
+        make_demo_corpus(tmp_path / "demo", tracks_per_genre=3)

@@ -1,0 +1,101 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from genre_lib.experiment.profiles import PROTOCOLS
+from genre_lib.experiment.protocols import divide, leakage
+from genre_lib.faults.annotation import annotate, is_gtzan
+from genre_lib.faults.catalogue import catalogue
+
+GTZAN = catalogue()[["track_id", "genre"]]
+NO_PAIRS = pd.DataFrame({"track_id": [], "other_track_id": [], "verdict": []}).astype(
+    {"verdict": bool}
+)
+NO_DISTORTIONS = pd.DataFrame({"track_id": [], "verdict": []}).astype({"verdict": bool})
+
+
+def pairs_of(*pairs):
+    ends = [tuple(pair) for pair in pairs]
+    return pd.DataFrame(ends, columns=["track_id", "other_track_id"]).assign(verdict=True)
+
+
+@pytest.fixture(scope="module")
+def gtzan():
+    return annotate(GTZAN, NO_PAIRS, NO_DISTORTIONS, published=True)
+
+
+@pytest.fixture
+def tracks():
+    return pd.DataFrame({"track_id": list("abcdefghij"), "genre": ["x"] * 5 + ["y"] * 5})
+
+
+def test_the_original_protocol_takes_every_track(tracks):
+    assert list(divide(tracks, "original", 3).index) == list("abcdefghij")
+
+
+def test_of_repetitions_the_first_stays_and_distorted_tracks_go(tracks):
+    distortions = pd.DataFrame({"track_id": ["j", "e"], "verdict": [True, False]})
+    annotated = annotate(tracks, pairs_of("ac", "cf"), distortions, published=False)
+    assert list(divide(annotated, "no_repetitions", 3).index) == list("abdeghi")
+
+
+def test_what_is_found_and_what_is_published_both_count():
+    known = catalogue().dropna(subset=["exact_repetition_group"])
+    first, second = known.groupby("exact_repetition_group")["track_id"].apply(list).iloc[0][:2]
+    lone = catalogue().query("exact_repetition_group.isna()")["track_id"].iloc[0]
+    tracks = GTZAN[GTZAN["track_id"].isin([first, second, lone])]
+    annotated = annotate(tracks, pairs_of((lone, second)), NO_DISTORTIONS, published=True)
+    assert annotated["repetition_group"].nunique() == 1
+    assert annotated["repetition_group"].notna().all()
+
+
+def test_artists_must_be_known(tracks):
+    annotated = annotate(tracks, NO_PAIRS, NO_DISTORTIONS, published=False)
+    with pytest.raises(ValueError, match="use the protocol no_repetitions"):
+        divide(annotated, "artist_filtered")
+    with pytest.raises(ValueError, match="not one of original"):
+        divide(annotated, "mine")
+
+
+def test_gtzan_is_known_by_its_ids(tracks):
+    assert is_gtzan(GTZAN.sample(20, random_state=0))
+    assert not is_gtzan(tracks)
+
+
+def test_leakage_counts_relatives_in_training(tracks):
+    annotated = annotate(tracks[:6], pairs_of("ad", "bc"), NO_DISTORTIONS, published=False)
+    annotated["artist"] = ["P", "Q", None, "P", None, "P"]
+    partition = pd.Series([0, 0, 1, 2, 1, 2], index=list("abcdef"))
+    table = leakage(annotated, partition)
+    assert list(table["repeated"]) == [1, 1, 0]
+    assert list(table["same_artist"]) == [2, 0, 0]
+    assert list(table["test"]) == [2, 2, 2]
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_gtzan_leaks_only_where_the_protocol_lets_it(protocol, gtzan):
+    table = leakage(gtzan, divide(gtzan, protocol))
+    if protocol == "fault_filtered":
+        table = table[:1]  # the rotation that was published
+    table = table.sum()
+    assert (table["repeated"] > 0) == (protocol == "original")
+    assert (table["same_artist"] > 0) == (protocol in ("original", "no_repetitions"))
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_no_artist_is_torn_apart_and_genres_are_even_within_one(seed, gtzan):
+    partition = divide(gtzan, "artist_filtered", 6, seed)
+    kept = gtzan[gtzan["track_id"].isin(partition.index)]
+    assert (partition.groupby(kept["artist"].to_numpy()).nunique() == 1).all()
+    for genre, members in kept.groupby("genre"):
+        sizes = partition.loc[members["track_id"]].value_counts().reindex(range(6), fill_value=0)
+        largest = members.groupby("artist").size().max()
+        # Within one group of even: an artist is whole, so his tracks can be too many.
+        assert np.abs(sizes - len(members) / 6).max() <= largest, genre
+
+
+def test_the_published_split_is_that_of_the_paper(gtzan):
+    assert list(divide(gtzan, "fault_filtered").value_counts().loc[[0, 1, 2]]) == [443, 197, 290]
+    few = gtzan[gtzan["track_id"].isin(["blues.00000", "rock.00000"])]
+    with pytest.raises(ValueError, match="it is for all of GTZAN"):
+        divide(few, "fault_filtered")
