@@ -46,16 +46,18 @@ data: $(ENV)  ## download GTZAN into the folder DATA
 
 test: lint  ## lint, unit tests on TensorFlow and in part on JAX, every notebook
 	$(BIN)/python -m pytest tests --ignore=tests/benchmarks -n 2 --dist loadfile
-	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/test_accumulation.py tests/test_batch_statistics.py \
-	    tests/test_checkpoints.py tests/test_devices.py -k "not memory"
-	GENRE_PROFILE=smoke $(BIN)/python -m pytest --nbval --nbval-cell-timeout=600 -p no:cacheprovider notebooks
+	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/network tests/experiment/test_checkpoints.py \
+	    -k "not memory"
+	GENRE_PROFILE=smoke $(BIN)/python -m pytest --nbval-lax --nbval-cell-timeout=600 \
+	    --nbval-sanitize-with tests/notebooks.cfg -p no:cacheprovider notebooks
 
 test-reliability: $(ENV)  ## 20 kills at random moments; little memory, one core
-	KILLS=20 $(BIN)/python -m pytest tests/reliability tests/benchmarks/test_small_machines.py -s
+	KILLS=20 $(BIN)/python -m pytest tests/robustness/test_kills.py tests/benchmarks/test_small_machines.py -s
 
-lint: $(ENV)  ## ruff, and known vulnerabilities of the locked versions
+lint: $(ENV)  ## ruff, who imports whom, and known vulnerabilities of the locked versions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 	@# A warning and no failure: what becomes known tomorrow must not break what passed today.
 	@if found=$$($(AUDIT) 2>/dev/null); then echo "pip-audit: no known vulnerability"; \
 	elif [ -n "$$found" ]; then echo "pip-audit, a warning: $$found"; \
@@ -77,7 +79,7 @@ lab: $(ENV)  ## open JupyterLab
 
 benchmark: $(ENV)  ## measure the speed
 	$(BIN)/python -m pytest tests/benchmarks -s
-	$(BIN)/python -m genre_lib benchmark
+	$(BIN)/python -m tests.benchmarks.speed
 
 lock:  ## renew requirements.lock
 	$(PYTHON) -m venv .venv-lock

@@ -1,6 +1,6 @@
 """Music genres from raw waveforms: the library behind the report.
 
-The names are loaded when they are first used, so that importing the package is quick and imports
+Names are loaded when they are first used, so that importing the package is quick and imports
 neither Keras nor one of its backends.
 """
 
@@ -12,14 +12,14 @@ import wrapt
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
-# TensorFlow has the convolutions of oneDNN, and takes them unasked on the newest processors only.
-# Others train 1.3 to 2 times as fast with them. It reads this when it is first imported, which is
+# TensorFlow has the convolutions of oneDNN, but by default uses them on the newest processors only.
+# Others train 1.3 to 2 times as fast with them. TensorFlow reads this when it is imported, which is
 # why the notebooks import Keras after this package.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
 @wrapt.when_imported("keras")
 def _register_layers(_):
-    # So that Keras can load a kept network; it asks those who have told it of their layers.
+    # Keras can load a kept network only if its layers are registered, which importing them does.
     importlib.import_module("genre_lib.network.resnet1d")
     importlib.import_module("genre_lib.network.accumulation")

@@ -40,9 +40,17 @@ def report(profile, data, out, jobs, results):
         os.environ["GENRE_JOBS"] = str(jobs)  # notebooks run in processes of their own
     # Imported here, so that --help answers at once.
     from genre_lib.binding import ReportError, make_report
+    from genre_lib.workspace.published import read_profile
 
     try:
-        for path in make_report(profile, data, out, results=results):
+        if results and data:
+            raise ValueError(
+                f"results={results} and data={data}: expected one of them. Published results have "
+                "their own corpus; leave data (DATA), or results (RESULTS), empty."
+            )
+        if results:
+            read_profile(results)  # which says what is wrong, if it is something else
+        for path in make_report(profile, results or data, out):
             click.echo(path)
     except (ReportError, ValueError, OSError) as error:
         sys.exit(f"genre_lib report: {error}")
@@ -54,11 +62,10 @@ def report(profile, data, out, jobs, results):
 @click.option("--out", required=True, help="Where the results go.")
 def publish(profile, data, out):
     """Copy what a report has kept to a folder for git: no audio, no weights."""
-    from genre_lib.files import ROOT
     from genre_lib.workspace import open_workspace, publish
 
     try:
-        facts = publish(open_workspace(profile or "demo", data, ROOT), out)
+        facts = publish(open_workspace(profile, data), out)
     except (ValueError, OSError) as error:
         sys.exit(f"genre_lib publish: {error}")
     runs = facts["runs"]
@@ -75,13 +82,12 @@ def data():
 @click.option("--url", help="Address of the archive (.tar.gz); where GTZAN is by default.")
 @click.option("--checksum", help="Its MD5 or SHA-256; GTZAN's by default.")
 def fetch(folder, url, checksum):
-    """Download GTZAN and unpack it in DIR; goes on where a download was cut off."""
+    """Download GTZAN and unpack it in DIR; resumes a download that was cut off."""
     from genre_lib.corpus import DownloadError, fetch_gtzan
 
     choices = {"url": url, "checksum": checksum}
-    given = {name: value for name, value in choices.items() if value is not None}
     try:
-        fetched = fetch_gtzan(folder, **given)
+        fetched = fetch_gtzan(folder, **{k: v for k, v in choices.items() if v is not None})
     except DownloadError as error:
         sys.exit(f"genre_lib data fetch: {error}")
     if fetched:

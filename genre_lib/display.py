@@ -1,17 +1,18 @@
 """Figures, tables and computed sentences: shown in Jupyter, and recognised by the report.
 
-Each output says in its metadata, under the key ``"genre_lib"``, what it is (its *role*) and which
-caption it has. `genre_lib.binding.markdown` reads that and nothing else, so that whatever a cell prints
-besides (progress bars, warnings, the value of its last line) never gets into the report by chance.
+The metadata of each output holds, under the key ``"genre_lib"``, what it is (its *role*) and its
+caption. `genre_lib.binding` reads nothing else, so that whatever a cell prints besides (progress
+bars, warnings, the value of its last line) never gets into the report by chance.
 """
 
+import ast
 import base64
+import inspect
 import io
 import math
 import re
-from collections.abc import Callable, Mapping
+import textwrap
 from numbers import Integral, Real
-from typing import Any
 
 from PIL import Image
 from tabulate import tabulate
@@ -24,14 +25,11 @@ _PIXELS_PER_INCH = 96  # of a browser
 _DENSITY = 2  # image pixels per displayed pixel, for high-density screens and print
 _MISSING = "\N{EN DASH}"
 
-CellFormat = str | Callable[[Any], str]
 
-
-def escape_markdown(value: object) -> str:
+def escape_markdown(value):
     r"""Make any value harmless inside Markdown: one line that shows exactly its characters.
 
-    For file names, track ids and other computed values in a sentence of `show_text`; the cells of
-    `show_table` are escaped already.
+    For file names, track ids and the like in a sentence; `show_table` escapes its cells itself.
 
     Examples
     --------
@@ -41,21 +39,24 @@ def escape_markdown(value: object) -> str:
     return _MARKDOWN_SPECIAL.sub(r"\\\1", _one_line(value))
 
 
-def show_figure(fig: Any, caption: str) -> None:
+def show_figure(fig, caption):
     """Show a matplotlib figure once, with its caption below, and close it.
 
     Parameters
     ----------
     fig : matplotlib.figure.Figure or bytes
-        Drawn at two image pixels per displayed pixel. Closed afterwards, because Jupyter would
-        show an open figure a second time at the end of the cell. Or what `figure_png` made of one.
+        A figure, drawn at two image pixels per displayed pixel; or what `figure_png` returned.
     caption : str
-        Markdown, emphasis and ``$formulas$`` allowed, without "Figure 3:" (the report numbers).
+        Markdown; emphasis and ``$formulas$`` are allowed. The report adds "Figure 3:".
 
     Raises
     ------
     TypeError
-        If `fig` is something else (an Axes has its figure in ``.figure``, a seaborn grid too).
+        If `fig` is something else (an Axes and a seaborn grid have their figure in ``.figure``).
+
+    Examples
+    --------
+    >>> show_figure(learning_curves(histories, "Normal"), "Loss by epoch.")  # doctest: +SKIP
     """
     from IPython.display import display
 
@@ -70,14 +71,8 @@ def show_figure(fig: Any, caption: str) -> None:
     _show_caption(caption)
 
 
-def figure_png(fig: Any) -> bytes:
-    """Return a matplotlib figure as PNG, as `show_figure` shows it, and close it.
-
-    Raises
-    ------
-    TypeError
-        If `fig` is something else.
-    """
+def figure_png(fig):
+    """Return a matplotlib figure as PNG, as `show_figure` shows it, and close it."""
     from matplotlib import pyplot as plt
     from matplotlib.figure import Figure
 
@@ -96,25 +91,16 @@ def figure_png(fig: Any) -> bytes:
         facecolor="white",
         metadata={"Software": None},
     )
-    plt.close(fig)
-    return _with_palette(buffer)
-
-
-def _with_palette(png):
-    """Return a PNG in 256 colours: a third of the size, and notebooks keep it for ever."""
-    image = Image.open(png).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    plt.close(fig)  # Jupyter would show an open figure again at the end of the cell
+    # 256 colours take a third of the size, and notebooks keep the image for ever.
+    image = Image.open(buffer).convert("RGB").quantize(256, dither=Image.Dither.NONE)
     smaller = io.BytesIO()
     image.save(smaller, format="PNG", optimize=True)
     return smaller.getvalue()
 
 
-def show_table(
-    table: Any,
-    caption: str,
-    formats: Mapping[str, CellFormat] | None = None,
-    index: bool = False,
-) -> None:
-    """Show a pandas table with its caption above.
+def show_table(table, caption, formats=None):
+    """Show a pandas table, without its index, with its caption above.
 
     Parameters
     ----------
@@ -122,11 +108,9 @@ def show_table(
         Missing values are shown as a dash, truth values as yes and no, floats without a format
         with four significant digits. Every cell is escaped: none is read as Markdown or HTML.
     caption : str
-        Markdown, emphasis and ``$formulas$`` allowed, without "Table 2:" (the report numbers).
+        Markdown; emphasis and ``$formulas$`` are allowed. The report adds "Table 2:".
     formats : mapping of str to str or callable, optional
         By column name: a format as for `str.format` (``"{:.1%}"``), or a function of the value.
-    index : bool
-        Whether the index is shown, as the first column or columns.
 
     Raises
     ------
@@ -134,6 +118,10 @@ def show_table(
         If `table` is not a DataFrame.
     KeyError
         If `formats` names a column that the table does not have.
+
+    Examples
+    --------
+    >>> show_table(table, "Accuracy.", formats={"accuracy": "{:.1%}"})  # doctest: +SKIP
     """
     import pandas as pd
     from IPython.display import display
@@ -144,11 +132,11 @@ def show_table(
             "a Series has to_frame(), a Styler has its table in .data"
         )
     caption = _checked_caption(caption)
-    header, rows, numeric = _table_texts(table, dict(formats or {}), index)
+    header, rows, numeric = _table_texts(table, dict(formats or {}))
     _show_caption(caption)
     display(
         {
-            "text/html": _tabulate(rows, header, numeric, "html"),
+            "text/html": _html_table(header, rows, numeric),
             "text/markdown": pipe_table(header, rows, numeric),
             "text/plain": "\n".join("\t".join(cells) for cells in [header, *rows]),
         },
@@ -157,13 +145,34 @@ def show_table(
     )
 
 
-def show_text(markdown: str) -> None:
-    """Show a computed sentence (Markdown), which the report sets as a paragraph.
+def show_source(*functions):
+    """Show the lines of functions as they stand in the library, without their docstrings.
+
+    Examples
+    --------
+    >>> from genre_lib.network import Res1D  # doctest: +SKIP
+    >>> show_source(Res1D.first_half, Res1D.second_half)  # doctest: +SKIP
+    """
+    blocks = []
+    for function in functions:
+        source = textwrap.dedent(inspect.getsource(function))
+        (definition,) = ast.parse(source).body
+        if ast.get_docstring(definition) is not None:
+            docstring, lines = definition.body[0], source.splitlines()
+            source = "\n".join(lines[: docstring.lineno - 1] + lines[docstring.end_lineno :])
+        blocks.append(source.strip())
+    show_text("```python\n" + "\n\n".join(blocks) + "\n```")
+
+
+def show_text(markdown):
+    """Show a computed sentence (Markdown) as a paragraph; an empty one is not shown.
 
     Values that may hold any character (file names, say) go through `escape_markdown` first.
     """
     from IPython.display import display
 
+    if not markdown:
+        return
     display(
         {"text/markdown": markdown, "text/plain": markdown},
         raw=True,
@@ -171,27 +180,26 @@ def show_text(markdown: str) -> None:
     )
 
 
-def pipe_table(header: list[str], rows: list[list[str]], numeric: list[bool]) -> str:
-    """Return a Markdown pipe table of plain texts (escaped here), numeric columns to the right."""
+def pipe_table(header, rows, numeric):
+    """Return a Markdown pipe table of plain texts, which are escaped; numbers to the right."""
     escaped = [[escape_markdown(cell) for cell in cells] for cells in rows]
     names = [escape_markdown(name) for name in header]
     return _tabulate(escaped, names, numeric, "pipe")
 
 
-def _tabulate(rows, header, numeric, format_):
+def _html_table(header, rows, numeric):
+    table = _tabulate(rows, header, numeric, "html")  # which escapes its cells
+    # Jupyter aligns to the right what does not say otherwise.
+    return re.sub("<(t[hd])>", r'<\1 style="text-align: left;">', table)
+
+
+def _tabulate(rows, header, numeric, style):
     align = ["right" if right else "left" for right in numeric]
-    return tabulate(
-        rows,
-        header,
-        tablefmt=format_,
-        disable_numparse=True,
-        preserve_whitespace=True,
-        colalign=align,
-        headersalign=align,
-    )
+    options = {"disable_numparse": True, "colalign": align, "headersalign": align}
+    return tabulate(rows, header, tablefmt=style, **options)
 
 
-def png_size(png: bytes) -> tuple[int, int]:
+def png_size(png):
     """Return width and height of a PNG in pixels."""
     try:
         with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
@@ -201,7 +209,7 @@ def png_size(png: bytes) -> tuple[int, int]:
         raise ValueError(f"expected a PNG image, got {came}") from error
 
 
-def _show_caption(caption: str) -> None:
+def _show_caption(caption):
     from IPython.display import display
 
     display(
@@ -211,28 +219,25 @@ def _show_caption(caption: str) -> None:
     )
 
 
-def _checked_caption(caption: str) -> str:
+def _checked_caption(caption):
     if not isinstance(caption, str) or not caption.strip():
         raise TypeError(f"expected a caption, a text that is not empty, got {caption!r}")
     return _one_line(caption)
 
 
-def _one_line(value: object) -> str:
-    # File names that are no valid UTF-8 arrive as lone surrogates, which no output file can hold.
+def _one_line(value):
+    # File names that are not valid UTF-8 arrive as lone surrogates, which no file can hold.
     text = str(value).encode("utf-8", "replace").decode("utf-8")
     return " ".join(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", text).split())
 
 
-def _table_texts(table: Any, formats: dict[str, CellFormat], index: bool):
+def _table_texts(table, formats):
     """Return header (n_columns), rows (n_rows x n_columns) and which columns hold numbers."""
     from pandas.api import types
 
     if unknown := set(formats) - set(table.columns):
         raise KeyError(f"formats names {sorted(unknown)}; the columns are {list(table.columns)}")
     columns = [(name, table.iloc[:, i]) for i, name in enumerate(table.columns)]
-    if index:
-        levels = [table.index.get_level_values(i) for i in range(table.index.nlevels)]
-        columns = [("" if level.name is None else level.name, level) for level in levels] + columns
     header = [
         _one_line(" ".join(map(str, name)) if isinstance(name, tuple) else name)
         for name, _ in columns
@@ -246,7 +251,7 @@ def _table_texts(table: Any, formats: dict[str, CellFormat], index: bool):
     return header, rows, numeric
 
 
-def _cell_text(value: Any, cell_format: CellFormat | None) -> str:
+def _cell_text(value, cell_format):
     import pandas as pd
 
     if callable(cell_format):

@@ -1,4 +1,4 @@
-"""Files and folders that are written whole or not at all, by one process at a time."""
+"""Files and folders that are written completely or not at all, by one process at a time."""
 
 import contextlib
 import datetime
@@ -41,9 +41,7 @@ def whole_file(path):
 @contextlib.contextmanager
 def whole_folder(path):
     """Yield a new folder beside `path` to fill; it replaces `path` if the block ends well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=_prefix(path), dir=path.parent))
-    try:
+    with scratch_folder(path) as beside:
         yield beside
         beside.chmod(0o755)
         if path.exists():
@@ -53,6 +51,15 @@ def whole_folder(path):
             shutil.rmtree(old, ignore_errors=True)
         else:
             beside.rename(path)
+
+
+@contextlib.contextmanager
+def scratch_folder(path):
+    """Yield a new folder beside `path` to work in; it is removed when the block ends."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(prefix=_prefix(path), dir=path.parent))
+    try:
+        yield beside
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 
@@ -67,7 +74,7 @@ def remove_leftovers(path):
 
 
 def _prefix(path):
-    # Beside, because a rename is atomic within one file system only; hidden from those who list.
+    # Beside, because a rename is atomic only within a file system; hidden from those who list.
     return f".{path.name.lstrip('.')}-"
 
 
@@ -79,21 +86,20 @@ def checksum(path):
 
 @contextlib.contextmanager
 def locked(path):
-    """Hold a lock while the block runs; if another process holds it, name that one and wait.
-
-    The operating system releases the lock of a process that ends, however it ends. A file system
-    that does not support locks is warned about, and the block then runs without one.
-    """
+    """Hold a lock while the block runs; if another process holds it, name that one and wait."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock, note = FileLock(path), path.with_name(f"{path.name}.holder")
+    # The operating system releases the lock of a process that ends, however it ends. A lock that
+    # consists of a file alone would outlive it, so on a file system without locks there is none.
+    lock = FileLock(path, fallback_to_soft=False)
+    note = path.with_name(f"{path.name}.holder")
     _acquire(lock, path, note)
     try:
         note.write_text(json.dumps(_this_process()))
         yield
     finally:
-        with contextlib.suppress(OSError):
-            note.unlink()
-            path.unlink()  # whoever waits notices, and makes it anew
+        for file in (note, path):  # whoever waits notices, and creates the lock anew
+            with contextlib.suppress(OSError):
+                file.unlink()
         lock.release()
 
 

@@ -1,6 +1,7 @@
 """What a number was made with: versions, commit, machine."""
 
 import collections
+import contextlib
 import os
 import platform
 import subprocess
@@ -13,30 +14,16 @@ PACKAGES = ("keras", "tensorflow", "jax", "numpy", "librosa", "soundfile", "scik
 
 
 def versions():
-    """Return the versions of Python and of the packages that shape a run.
-
-    Returns
-    -------
-    dict of str to str
-        Packages that are not installed are left out.
-    """
+    """Return the versions of Python and of the installed packages that shape a run."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
-        try:
+        with contextlib.suppress(metadata.PackageNotFoundError):
             found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
     return found
 
 
 def commit():
-    """Return the commit of the source, with ``" (changed)"`` behind it where files differ.
-
-    Returns
-    -------
-    str
-        ``"unknown"`` where the package does not lie in a git checkout.
-    """
+    """Return the commit of the source, marked ``(changed)`` if files differ, or ``"unknown"``."""
     root = Path(__file__).resolve().parent.parent
 
     def git(*arguments):
@@ -52,29 +39,13 @@ def commit():
 
 
 def without_home(text):
-    """Return a text that may be shown to others: the home folder in it is ``~``.
-
-    Parameters
-    ----------
-    text : str
-        The message of an error, say, with paths of this machine.
-
-    Returns
-    -------
-    str
-    """
+    """Return a text that may be shown to others: the home folder becomes ``~``."""
     home = Path.home()
     return text if home == Path(home.anchor) else text.replace(str(home), "~")
 
 
 def machine():
-    """Describe the machine without naming it.
-
-    Returns
-    -------
-    dict of str to str
-        ``system``, ``processor``, ``memory``.
-    """
+    """Describe the machine without naming it: ``system``, ``processor``, ``memory``."""
     memory = psutil.virtual_memory().total / 2**30
     return {
         "system": f"{platform.system()} {platform.machine()}",
@@ -84,18 +55,7 @@ def machine():
 
 
 def describe_computations(results):
-    """Say what some runs were computed on, and in what precision.
-
-    Parameters
-    ----------
-    results : iterable of RunResult
-
-    Returns
-    -------
-    str
-        ``"NVIDIA H100: jax, mixed_bfloat16, compiled (30 runs)"``; more than one such, the most
-        frequent first, where runs differ. Of a run that was kept without this, the backend.
-    """
+    """Say what runs were computed on: ``"CPU: tensorflow, float32, not compiled (3 runs)"``."""
     counts = collections.Counter(_describe_computation(result.facts) for result in results)
     named = (f"{name} ({count} run{'s' * (count > 1)})" for name, count in counts.most_common())
     return "; ".join(named) or "no run"
@@ -103,7 +63,7 @@ def describe_computations(results):
 
 def _describe_computation(facts):
     computation = facts.get("computation")
-    if computation is None:
+    if computation is None:  # an earlier version kept the backend alone
         return facts["backend"]
     compiled = "compiled" if computation["compiled"] else "not compiled"
     return "{device}: {backend}, {precision}, ".format(**computation) + compiled

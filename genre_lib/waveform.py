@@ -1,21 +1,21 @@
-"""What a waveform is here: how it is sampled and scaled, and how much of it the network reads."""
+"""How a waveform is sampled and scaled, and how much of it the network reads."""
 
 SAMPLE_RATE = 22_050
-"""Samples per second: GTZAN's, and those of everything that has been read."""
+"""Samples per second: GTZAN's rate, to which all other audio is converted."""
 
 FULL_SCALE = 32_768
 """The 16-bit integer that stands for an amplitude of 1."""
 
 WINDOW = 110_250
-"""Samples in a segment of the original: 5 s."""
+"""Samples per segment in the original report: 5 s."""
 
 MAX_SEGMENTS = 21
-"""Segments per track of the original; a track of 30 s has as many."""
+"""Most segments per track in the original report; a track of 30 s has this many."""
 
 SHORTEST_WINDOW = 3**10
-"""Samples of which the network's stride and its nine poolings by three leave one step."""
+"""Samples that the network's stride and nine poolings, each by three, reduce to one step."""
 
 
 def hop_of(window):
-    """Return how far a window moves from one segment to the next: a quarter of itself."""
+    """Return the distance between the starts of two segments: a quarter of the window."""
     return window // 4

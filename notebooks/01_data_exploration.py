@@ -26,30 +26,20 @@
 # spot. To use real audio, set `data` below to the folder with the genre folders in it.
 
 # %% tags=["notebook-only"]
-# Outside of the project's own environment (on Colab, say) the project is fetched first.
-import importlib.util
+if repository := "":  # on Colab, the address that you would `git clone`
+    import os
 
-repository = ""  # the address that you would `git clone`
-if importlib.util.find_spec("genre_lib") is None:
-    assert repository, "Set `repository` to the address of the project's git repository."
-    # !git clone --quiet --depth 1 {repository} genre-report
-    # %cd genre-report/notebooks
-    # %pip install --quiet --editable ..
+    os.system(f"git clone -q --depth 1 {repository} genre; pip install -q -e genre")
+    os.chdir("genre")
 
 # %% tags=["parameters"]
-import os
+profile = None  # "smoke", "demo", "laptop" or "paper"; by default $GENRE_PROFILE, or "demo"
+data = None  # a folder of audio or of published results; by default $GENRE_DATA, or the demo corpus
 
-profile = os.environ.get("GENRE_PROFILE", "demo")
-data = os.environ.get("GENRE_DATA", "")
-home = ".."
-results = os.environ.get("GENRE_RESULTS", "")  # a folder of published results, in place of data
+# %%
+from genre_lib.workspace import open_workspace
 
-# %% tags=["nbval-ignore-output"]
-from genre_lib import open_workspace
-from genre_lib.display import escape_markdown, show_figure, show_table, show_text
-
-workspace = open_workspace(profile, data, home, results)
-profile, corpus, tracks = workspace.profile, workspace.corpus, workspace.tracks
+workspace = open_workspace(profile, data)
 
 # %% [markdown]
 # # Problem Specification
@@ -73,12 +63,14 @@ profile, corpus, tracks = workspace.profile, workspace.corpus, workspace.tracks
 # gives each segment a probability for each genre; the song gets the genre with the largest mean
 # probability over all its segments.
 
-# %% tags=["nbval-ignore-output"]
-from genre_lib.corpus_figures import sliding_window
-from genre_lib.segments import segment_starts
+# %%
+from genre_lib.corpus import segment_starts
+from genre_lib.display import escape_markdown, show_figure, show_table, show_text
+from genre_lib.figures import sliding_window
 
+profile, corpus, tracks = workspace.profile, workspace.corpus, workspace.tracks
 first = tracks.iloc[0]
-starts = segment_starts(first["n_samples"], profile.window, profile.hop, profile.max_segments)
+starts = segment_starts(first["n_samples"], profile.window, max_segments=profile.max_segments)
 show_figure(
     workspace.derived(
         "sliding_window",
@@ -96,16 +88,10 @@ show_figure(
 # and the table of faults below says why.
 
 # %%
-import pandas as pd
+from genre_lib.corpus import count_tracks
 
-counts = tracks.groupby("genre").agg(
-    tracks=("track_id", "size"),
-    shortest=("n_samples", lambda n: n.min() / 22_050),
-    longest=("n_samples", lambda n: n.max() / 22_050),
-)
-counts.insert(0, "files", corpus.groupby("genre").size())
 show_table(
-    counts.reset_index(),
+    count_tracks(corpus),
     "Files found and tracks used in each genre, and how long the used ones are (in seconds).",
     formats={"shortest": "{:.2f}", "longest": "{:.2f}"},
 )
@@ -116,18 +102,18 @@ show_table(
 # excerpts of GTZAN are a little shorter than 30 seconds and give 20; as in the original, what is left
 # at the end is dropped. A profile can choose another window; the count below is that of this corpus.
 
-# %% tags=["nbval-ignore-output"]
+# %%
 segments = workspace.store.segments(window=profile.window, max_segments=profile.max_segments)
-per_track = segments.groupby("track_id").size().value_counts().sort_index(ascending=False)
-listing = ", ".join(f"{number} tracks give {size}" for size, number in per_track.items())
+per_track = segments.groupby("track_id").size()
+counted = per_track.value_counts().sort_index(ascending=False)
+listing = ", ".join(f"{number} tracks give {size}" for size, number in counted.items())
 show_text(
     f"The window of {profile.window} samples ({profile.window / 22_050:.2f} s) with a hop of "
     f"{profile.hop} makes **{len(segments)} segments** from {len(tracks)} tracks: {listing}."
 )
 
-# %% tags=["nbval-ignore-output"]
-fewer = segments.groupby("track_id").size()
-fewer = list(fewer.index[fewer < fewer.max()])
+# %%
+fewer = per_track.index[per_track < per_track.max()]
 if 0 < len(fewer) <= 20:
     show_text("The tracks that give fewer are " + escape_markdown(", ".join(fewer)) + ".")
 
@@ -135,8 +121,8 @@ if 0 < len(fewer) <= 20:
 # What does it look like? One track of each genre, as the network gets it (the waveform) and as the
 # ear hears it (energy over time and pitch, on the mel scale).
 
-# %% tags=["nbval-ignore-output"]
-from genre_lib.corpus_figures import genre_gallery
+# %%
+from genre_lib.figures import genre_gallery
 
 examples = tracks.drop_duplicates("genre").set_index("genre")["track_id"]
 show_figure(
@@ -149,8 +135,8 @@ show_figure(
 # %% [markdown]
 # And what does it sound like? (Players are in the HTML report and in a notebook that you run yourself.)
 
-# %% tags=["keep-output", "nbval-ignore-output"]
-from genre_lib.listening import play
+# %% tags=["keep-output"]
+from genre_lib.workspace import play
 
 play(workspace, {f"{genre}: {track_id}": track_id for genre, track_id in examples.items()})
 
@@ -158,9 +144,9 @@ play(workspace, {f"{genre}: {track_id}": track_id for genre, track_id in example
 # Two plain measurements already tell some genres apart, and others not at all: how loud a track is,
 # and how bright (the centre of mass of its spectrum).
 
-# %% tags=["nbval-ignore-output"]
-from genre_lib.corpus_figures import descriptors_by_genre
-from genre_lib.descriptors import describe_tracks
+# %%
+from genre_lib.corpus import describe_tracks
+from genre_lib.figures import descriptors_by_genre
 
 descriptors = workspace.derived("descriptors", lambda: describe_tracks(tracks))
 show_figure(
@@ -187,11 +173,12 @@ show_text(
 # no track is on both sides.
 
 # %%
-from genre_lib.partitions import make_partitions
+import pandas as pd
+
+from genre_lib.corpus import make_partitions
 
 partition = make_partitions(tracks, profile.n_partitions, profile.partition_seed)
-spread = pd.crosstab(tracks["genre"], partition.to_numpy() + 1)
-spread.columns = [f"partition {number}" for number in spread.columns]
+spread = pd.crosstab(tracks["genre"], partition.to_numpy() + 1).add_prefix("partition ")
 show_table(spread.reset_index(), "Tracks of each genre in each partition.")
 
 # %% [markdown]
@@ -226,43 +213,36 @@ else:
 # candidates and where they overlap, and the coherence of the two waveforms there decides. (Another
 # performance of the same song is another recording, and is not found.)
 
-# %% tags=["nbval-ignore-output"]
-from genre_lib.faults import find_exact_repetitions
+# %%
+from genre_lib.faults import same_recordings
 
 recordings, distortions = workspace.faults
-same = recordings[recordings["verdict"]].copy()
-exact = find_exact_repetitions(corpus)
-ends = ["track_id", "other_track_id"]
-same["exact"] = pd.MultiIndex.from_frame(same[ends]).isin(pd.MultiIndex.from_frame(exact[ends]))
-
-# %%
-labels = tracks.set_index("track_id")["genre"]
-repeating = set(same[ends].to_numpy().ravel())
-across = sum(labels[pair.track_id] != labels[pair.other_track_id] for pair in same.itertuples())
+same = same_recordings(corpus, recordings)
+repeating = set(same["track_id"]) | set(same["other_track_id"])
 show_text(
     f"Among the {len(tracks)} tracks, **{len(same)} pairs are of the same recording**, "
-    f"{int(same['exact'].sum())} of them exact repetitions and {across} across two genres: "
-    f"{len(repeating)} tracks ({len(repeating) / len(tracks):.1%}) repeat or are repeated."
+    f"{same['exact'].sum()} of them exact repetitions and {same['across_genres'].sum()} across two "
+    f"genres: {len(repeating)} tracks ({len(repeating) / len(tracks):.1%}) repeat or are repeated."
 )
 
-# %% tags=["nbval-ignore-output"]
+# %%
 if len(same):
     show_table(
-        same[[*ends, "exact", "score", "matches", "offset_s"]].rename(
+        same.rename(
             columns={"track_id": "track", "other_track_id": "other track", "offset_s": "offset / s"}
-        ),
+        )[["track", "other track", "exact", "score", "matches", "offset / s"]],
         "Tracks of the same recording: whether the audio is equal, the coherence of the waveforms (0 to "
         "1), spectral peaks in common, and where the other track begins on the clock of the first.",
         formats={"score": "{:.2f}", "offset / s": "{:.2f}"},
     )
 
-# %% tags=["nbval-ignore-output"]
-from genre_lib import fault_figures
+# %%
+from genre_lib.figures import repetition_map
 
 if len(same):
     kinds = same["exact"].map({True: "exact repetition", False: "same recording"})
     show_figure(
-        fault_figures.repetition_map(tracks, same.assign(kind=kinds)),
+        repetition_map(tracks, same.assign(kind=kinds)),
         "Every track as a dot; arcs join those of the same recording.",
     )
 
@@ -270,24 +250,22 @@ if len(same):
 # What the second detector sees: the two tracks of a pair on one clock. Where both sound, their
 # spectrograms are the same picture.
 
-# %% tags=["nbval-ignore-output"]
-# The pair that is furthest apart says most; any pair will do where all are in step.
-shown = same.loc[same["offset_s"].abs().nlargest(1).index]
-pair = next(shown.itertuples(), None)
-if pair:
-    names = (pair.track_id, pair.other_track_id)
+# %%
+from genre_lib.figures import aligned_pair
+
+if len(same):
+    pair = same.loc[same["offset_s"].abs().idxmax()]  # the pair that is furthest apart says most
+    names = (pair["track_id"], pair["other_track_id"])
     show_figure(
         workspace.derived(
             "aligned_pair",
-            lambda: fault_figures.aligned_pair(
-                *map(workspace.samples, names), pair.offset_s, names
-            ),
+            lambda: aligned_pair(*map(workspace.samples, names), pair["offset_s"], names),
         ),
-        f"Two tracks of the same recording, {abs(pair.offset_s):.2f} s apart.",
+        f"Two tracks of the same recording, {abs(pair['offset_s']):.2f} s apart.",
     )
 
-# %% tags=["keep-output", "nbval-ignore-output"]
-if pair:
+# %% tags=["keep-output"]
+if len(same):
     play(workspace, dict(zip(names, names, strict=True)))
 
 # %% [markdown]
@@ -296,7 +274,7 @@ if pair:
 # The third detector measures clipping, dropouts, digital noise and digital silence, and calls a track
 # distorted where a measure passes its limit.
 
-# %% tags=["nbval-ignore-output"]
+# %%
 bad = distortions[distortions["verdict"]]
 if bad.empty:
     show_text(f"None of the {len(tracks)} tracks is distorted.")
@@ -307,18 +285,19 @@ else:
         formats={"score": "{:.1f}"},
     )
 
-# %% tags=["nbval-ignore-output"]
+# %%
+from genre_lib.figures import waveform_and_spectrogram
+
 if len(bad):
     worst = bad["track_id"].iloc[0]
     show_figure(
         workspace.derived(
-            "distorted_track",
-            lambda: fault_figures.waveform_and_spectrogram(workspace.samples(worst), worst),
+            "distorted_track", lambda: waveform_and_spectrogram(workspace.samples(worst), worst)
         ),
         f"The most distorted track: {escape_markdown(bad['reason'].iloc[0])}.",
     )
 
-# %% tags=["keep-output", "nbval-ignore-output"]
+# %% tags=["keep-output"]
 if len(bad):
     play(workspace, {worst: worst}, begin=2 / 3)
 
@@ -328,33 +307,21 @@ if len(bad):
 # How far can the detectors be trusted? The demo corpus has planted faults, and GTZAN has Sturm's
 # catalogue; neither is known to a detector.
 
-# %% tags=["nbval-ignore-output"]
-from pathlib import Path
-
-from genre_lib.demo_corpus import read_truth
-
-from genre_lib.faults import compare_with_catalogue
+# %%
+from genre_lib.faults import compare_with_planted
 
 if workspace.is_demo:
-    truth = workspace.derived("planted", lambda: read_truth(Path(home) / "data" / "demo"))
-    planted = truth[truth["fault"].isin(["exact_repetition", "same_recording"])]
-    wanted = set(map(frozenset, planted[ends].to_numpy()))
-    found = set(map(frozenset, same[ends].to_numpy()))
-    spoilt_ids = set(truth.loc[truth["fault"] == "distorted", "track_id"])
-    rows = [
-        ("repetitions", len(wanted), len(wanted & found), len(found - wanted)),
-        (
-            "distorted tracks",
-            len(spoilt_ids),
-            len(spoilt_ids & set(bad["track_id"])),
-            len(set(bad["track_id"]) - spoilt_ids),
-        ),
-    ]
     show_table(
-        pd.DataFrame(rows, columns=["fault", "planted", "found", "found but not planted"]),
+        compare_with_planted(workspace.planted, recordings, distortions),
         "The detectors against the faults planted in the demo corpus.",
     )
-elif workspace.is_gtzan:
+elif not workspace.is_gtzan:
+    show_text("Nothing is published about this corpus, so there is nothing to compare with.")
+
+# %%
+from genre_lib.faults import compare_with_catalogue
+
+if workspace.is_gtzan:
     compared = compare_with_catalogue(corpus, recordings, "exact_repetition_group")
     show_table(
         compared.rename(columns={"track_id": "track", "other_track_id": "other track"}),
@@ -362,37 +329,36 @@ elif workspace.is_gtzan:
         "the coherence, 0 where the detector does not even list the pair.",
         formats={"score": "{:.2f}"},
     )
-    works = compare_with_catalogue(corpus, recordings, "same_work_group")
-    further = works.merge(compared[ends], on=ends, how="left", indicator=True)
-    further = further[further.pop("_merge") == "left_only"]
-    if len(further):
+
+# %%
+if workspace.is_gtzan:
+    works = compare_with_catalogue(corpus, recordings, "same_work_group", without=compared)
+    if len(works):
         show_table(
-            further.rename(columns={"track_id": "track", "other_track_id": "other track"}),
+            works.rename(columns={"track_id": "track", "other_track_id": "other track"}),
             "Further pairs that the catalogue files under one work: other excerpts or performances of it, "
             "which need not share a recording.",
             formats={"score": "{:.2f}"},
         )
-else:
-    show_text("Nothing is published about this corpus, so there is nothing to compare with.")
 
 # %% [markdown]
 # On real music the detectors were measured with faults made from 100 excerpts of GTZAN, and with
 # Sturm's catalogue on 400 others (`make benchmark` repeats it where that audio is at hand).
 
 # %%
-import json
+from genre_lib.results.speed import read_detectors
 
-from genre_lib.speed.results import PUBLISHED
-
-measured = json.loads((PUBLISHED / "detectors.json").read_text())
+measured = read_detectors()
 show_table(
-    pd.DataFrame(measured["same recordings"])[["second track", "recall", "precision"]],
+    measured["same recordings"][["second track", "recall", "precision"]],
     "Same recordings among 100 excerpts and a changed copy of each; all pairs of different excerpts "
     "are negatives. Changes beyond what is promised are marked.",
     formats={"recall": "{:.3f}", "precision": "{:.3f}"},
 )
+
+# %%
 show_table(
-    pd.DataFrame(measured["distortions"])[["excerpts", "called distorted"]],
+    measured["distortions"][["excerpts", "called distorted"]],
     "Distortions made in 100 excerpts: share called distorted. The last rows are untouched excerpts, "
     "where every call is a false alarm.",
     formats={"called distorted": "{:.3f}"},
@@ -404,24 +370,16 @@ show_table(
 # A network can learn the sound of an artist or of a record in place of a genre. Where the same artist
 # is in training and in testing, that counts as success.
 
-# %% tags=["nbval-ignore-output"]
+# %%
+from genre_lib.faults import count_artists
+
 annotated = workspace.annotated
 if annotated["artist"].isna().all():
     show_text(
         "Nobody names the artists of this corpus. (Of GTZAN's excerpts, the catalogue names them.)"
     )
 else:
-    by_genre = annotated.groupby("genre")["artist"]
-    artists = pd.DataFrame(
-        {
-            "tracks": by_genre.size(),
-            "identified": by_genre.count(),
-            "artists": by_genre.nunique(),
-            "most frequent": by_genre.agg(lambda names: names.mode().iloc[0]),
-            "tracks of that one": by_genre.agg(lambda names: names.value_counts().iloc[0]),
-        }
-    )
-    show_table(artists.reset_index(), "Artists in each genre, after Sturm's catalogue.")
+    show_table(count_artists(annotated), "Artists in each genre, after Sturm's catalogue.")
 
 # %% [markdown]
 # ### What this does to the partitions
@@ -432,29 +390,12 @@ else:
 # filtered*: the fixed split of Kereliuk, Sturm and Larsen [@kereliuk2015]. How many test tracks have a
 # relative among the tracks that the network was trained on?
 
-# %% tags=["nbval-ignore-output"]
-from genre_lib.protocols import PROTOCOLS, divide, leakage
+# %%
+from genre_lib.experiment import compare_protocols
 
-rows, refused = [], []
-for protocol in PROTOCOLS:
-    try:
-        parts = divide(annotated, protocol, profile.n_partitions, profile.partition_seed)
-    except ValueError as error:
-        refused.append(str(error))
-        continue
-    counted = leakage(annotated, parts)
-    counted = counted[:1].sum() if protocol == "fault_filtered" else counted.sum()
-    rows.append(
-        {
-            "protocol": protocol.replace("_", " "),
-            "tracks": len(parts),
-            "tested": counted["test"],
-            "with a repetition in training": counted["repeated"],
-            "with their artist in training": counted["same_artist"],
-        }
-    )
+leaks, refused = compare_protocols(annotated, profile.n_partitions, profile.partition_seed)
 show_table(
-    pd.DataFrame(rows),
+    leaks,
     "Test tracks over all rotations (the fault-filtered split has one) that have a repetition, or their "
     "artist, among the training tracks of their rotation.",
 )

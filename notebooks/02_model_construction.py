@@ -25,33 +25,15 @@
 # **What you need.** Nothing but this notebook; it takes a few seconds.
 
 # %% tags=["notebook-only"]
-# Outside of the project's own environment (on Colab, say) the project is fetched first.
-import importlib.util
+if repository := "":  # on Colab, the address that you would `git clone`
+    import os
 
-repository = ""  # the address that you would `git clone`
-if importlib.util.find_spec("genre_lib") is None:
-    assert repository, "Set `repository` to the address of the project's git repository."
-    # !git clone --quiet --depth 1 {repository} genre-report
-    # %cd genre-report/notebooks
-    # %pip install --quiet --editable ..
+    os.system(f"git clone -q --depth 1 {repository} genre; pip install -q -e genre")
+    os.chdir("genre")
 
 # %% tags=["parameters"]
-import os
-
-profile = os.environ.get("GENRE_PROFILE", "demo")
-data = os.environ.get("GENRE_DATA", "")
-home = ".."
-results = os.environ.get("GENRE_RESULTS", "")  # a folder of published results, in place of data
-
-# %% tags=["nbval-ignore-output"]
-import numpy as np
-import pandas as pd
-from genre_lib.published_workspace import read_profile
-
-from genre_lib import build_resnet1d, get_profile
-from genre_lib.display import show_figure, show_table, show_text
-
-profile = read_profile(results) if results else get_profile(profile)
+profile = None  # "smoke", "demo", "laptop" or "paper"; by default $GENRE_PROFILE, or "demo"
+data = None  # a folder of audio or of published results; by default $GENRE_DATA, or the demo corpus
 
 # %% [markdown]
 # # Architecture
@@ -65,40 +47,20 @@ profile = read_profile(results) if results else get_profile(profile)
 # keeps the strongest and widens what the next layer sees, and after ten divisions by three a segment
 # of 110 250 samples has become one vector of 512 features.
 
-# %% tags=["nbval-ignore-output"]
-from keras import layers
+# %%
+from genre_lib.display import show_figure, show_source, show_table, show_text
+from genre_lib.network import build_resnet1d, list_layers
 
 model = build_resnet1d()
-
-
-# %%
-def shape_of(layer):
-    return " × ".join(f"{size:,}" for size in reversed(layer.output.shape[1:]))
-
-
-kinds = (layers.Conv1D, layers.MaxPooling1D, layers.Dense)
-rows = [
-    {
-        "layer": type(layer).__name__,
-        "filters": getattr(layer, "filters", None),
-        "kernel": np.max(getattr(layer, "kernel_size", 0)) or None,
-        "pool": np.max(getattr(layer, "pool_size", 0)) or None,
-        "stride": np.max(getattr(layer, "strides", 1)),
-        "output": shape_of(layer),
-        "parameters": layer.count_params(),
-    }
-    for layer in model.layers
-    if isinstance(layer, kinds) or type(layer).__name__ == "Res1D"
-]
 show_table(
-    pd.DataFrame(rows),
+    list_layers(model),
     "The layers of the network (batch normalisations and activations outside of the blocks left "
     "out); parameters include those that batch normalisation keeps without training.",
     formats={"filters": "{:.0f}", "kernel": "{:.0f}", "pool": "{:.0f}", "parameters": "{:,}"},
 )
 
 # %%
-trainable = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
+trainable = sum(variable.value.size for variable in model.trainable_variables)
 show_text(
     f"The network has **{trainable:,} trainable parameters**; the original reports 4,086,794 "
     "(quoted). Only this reading of the table gives that number: the shortcut has a convolution and "
@@ -115,16 +77,28 @@ show_text(
 # follows. Where the number of filters changes the two cannot be summed as they are; there the
 # shortcut has a convolution of kernel size 1 and a batch normalisation of its own.
 
-# %% tags=["nbval-ignore-output"]
+# %%
 from genre_lib.figures import residual_block
 
 show_figure(residual_block(), "The residual block, as the original describes it.")
+
+# %% [markdown]
+# In code, the block is two methods of a Keras layer: the first half up to the activation, and the
+# second half, which adds the shortcut. (These are the library's own lines, read from where they are
+# run.)
+
+# %%
+from genre_lib.network import Res1D
+
+show_source(Res1D.first_half, Res1D.second_half)
 
 # %% [markdown]
 # The network takes the samples as 16-bit integers and scales them itself, on the device that computes:
 # a quarter of the memory of double precision, half of single, on the way there.
 
 # %%
+import numpy as np
+
 segment = np.zeros((1, 110_250), dtype=np.int16)
 probabilities = model.predict(segment, verbose=0)
 print("input", segment.shape, segment.dtype, "-> output", probabilities.shape, probabilities.dtype)
@@ -158,25 +132,10 @@ except ValueError as error:
 #   when an epoch has few updates. The profile says which momentum was used here.
 
 # %%
-shown = {
-    "window": ("samples in a segment", "110 250"),
-    "width": ("factor on the number of filters", "1"),
-    "n_partitions": ("partitions", "6"),
-    "batch_size": ("segments in an update (normal, L2)", "32"),
-    "accumulated_batch_size": ("segments in an update (accumulation)", "80"),
-    "micro_batch_size": ("segments in a micro-batch", "10"),
-    "epochs": ("most epochs", "100"),
-    "patience": ("patience in epochs", "5"),
-    "learning_rate": ("learning rate of Adam", "not given"),
-    "bn_momentum": ("momentum of batch normalisation", "not given"),
-}
-rows = [
-    {"choice": what, "this report": f"{getattr(profile, field):g}", "original (quoted)": original}
-    for field, (what, original) in shown.items()
-]
+from genre_lib.workspace import choose_profile
 
-# %% tags=["nbval-ignore-output"]
-show_table(pd.DataFrame(rows), f"The profile *{profile.name}*, and what the original reports.")
+profile = choose_profile(profile, data)
+show_table(profile.describe(), f"The profile *{profile.name}*, and what the original reports.")
 
 # %% [markdown]
 # ## Limitations

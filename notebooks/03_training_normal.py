@@ -26,34 +26,20 @@
 # notebook takes seconds.
 
 # %% tags=["notebook-only"]
-# Outside of the project's own environment (on Colab, say) the project is fetched first.
-import importlib.util
+if repository := "":  # on Colab, the address that you would `git clone`
+    import os
 
-repository = ""  # the address that you would `git clone`
-if importlib.util.find_spec("genre_lib") is None:
-    assert repository, "Set `repository` to the address of the project's git repository."
-    # !git clone --quiet --depth 1 {repository} genre-report
-    # %cd genre-report/notebooks
-    # %pip install --quiet --editable ..
+    os.system(f"git clone -q --depth 1 {repository} genre; pip install -q -e genre")
+    os.chdir("genre")
 
 # %% tags=["parameters"]
-import os
+profile = None  # "smoke", "demo", "laptop" or "paper"; by default $GENRE_PROFILE, or "demo"
+data = None  # a folder of audio or of published results; by default $GENRE_DATA, or the demo corpus
 
-profile = os.environ.get("GENRE_PROFILE", "demo")
-data = os.environ.get("GENRE_DATA", "")
-home = ".."
-results = os.environ.get("GENRE_RESULTS", "")  # a folder of published results, in place of data
+# %%
+from genre_lib.workspace import open_workspace
 
-# %% tags=["nbval-ignore-output"]
-import pandas as pd
-from genre_lib.partitions import rotations
-from genre_lib.phases import NORMAL
-
-from genre_lib import evaluation, figures, findings, open_workspace
-from genre_lib.display import show_figure, show_table, show_text
-
-workspace = open_workspace(profile, data, home, results)
-profile = workspace.profile
+workspace = open_workspace(profile, data)
 
 # %% [markdown]
 # # Training Phases
@@ -63,6 +49,12 @@ profile = workspace.profile
 # until every one has been each.
 
 # %%
+import pandas as pd
+
+from genre_lib.corpus import rotations
+from genre_lib.display import show_figure, show_table, show_text
+
+profile = workspace.profile
 table = pd.DataFrame(rotations(profile.n_partitions)) + 1
 table.columns = ["rotation", "train", "validate", "test"]
 show_table(table, "The rotations: which partition does what.")
@@ -79,35 +71,38 @@ show_table(table, "The rotations: which partition does what.")
 # at most 100 epochs with batches of 32, and took the mean of the predictions of a song's segments as
 # the song's.
 
-# %% tags=["nbval-ignore-output"]
-runs = workspace.runs(NORMAL)[NORMAL]
-if gaps := findings.on_gaps(profile, {NORMAL: runs}):
-    show_text(gaps)
+# %%
+from genre_lib.experiment import NORMAL
+from genre_lib.results import findings
 
-# %% tags=["nbval-ignore-output"]
+runs = workspace.runs(NORMAL)[NORMAL]
+show_text(findings.on_gaps(profile, {NORMAL: runs}))
+
+# %%
+from genre_lib.results import accuracy, pool
+
+scores = pool(runs)
 if runs:
-    scores = evaluation.pool(runs)
-    tracks = evaluation.accuracy(scores, "tracks")
-    segments = evaluation.accuracy(scores, "segments")
     show_text(
-        f"Over {len(runs)} runs, **{segments}** of the segments and **{tracks}** of the tracks were "
-        f"recognised (accuracy and 95% interval; guessing gives {1 / len(workspace.genres):.1%}). "
-        "The original reports 52.52% and 55.35% on GTZAN (quoted)."
+        f"Over {len(runs)} runs, **{accuracy(scores, 'segments')}** of the segments and "
+        f"**{accuracy(scores, 'tracks')}** of the tracks were recognised (accuracy and 95% interval; "
+        f"guessing gives {1 / len(workspace.genres):.1%}). The original reports 52.52% and 55.35% on "
+        "GTZAN (quoted)."
     )
 
-# %% tags=["nbval-ignore-output"]
+# %%
+from genre_lib.figures import accuracy_by_rotation
+from genre_lib.results import by_rotation
+
 if runs:
     show_figure(
-        figures.accuracy_by_rotation(
-            evaluation.by_rotation(scores), len(workspace.genres), "Normal"
-        ),
+        accuracy_by_rotation(by_rotation(scores), len(workspace.genres), "Normal"),
         "Accuracy of the normal phase on the test partition of each rotation.",
     )
 
 # %%
-from genre_lib.runs import describe_runs
+from genre_lib.results import describe_runs
 
-# %% tags=["nbval-ignore-output"]
 if runs:
     show_table(
         describe_runs(runs),
@@ -122,23 +117,26 @@ if runs:
 # The original saw the training accuracy rise on while the validation accuracy stopped near 60%, and
 # called it overfitting. The curves of this report's runs:
 
-# %% tags=["nbval-ignore-output"]
+# %%
+from genre_lib.figures import learning_curves
+
 if runs:
     show_figure(
-        figures.learning_curves([run.history for run in runs], "Normal"),
+        learning_curves([run.history for run in runs], "Normal"),
         "Learning curves of the normal phase, a line a rotation.",
     )
 
-# %% tags=["nbval-ignore-output"]
+# %%
+from genre_lib.results import accuracy_gaps
+
 if runs:
-    last = pd.concat([run.history.iloc[[-1]] for run in runs])
-    gap = (last["accuracy"] - last["val_accuracy"]).mean()
+    last = accuracy_gaps(runs).mean()
     show_text(
-        f"When training ended, the accuracy of segments was {last['accuracy'].mean():.1%} in training and "
-        f"{last['val_accuracy'].mean():.1%} in validation on average, a gap of {gap:.1%}: "
+        f"When training ended, the accuracy of segments was {last['training, last']:.1%} in training and "
+        f"{last['validation, last']:.1%} in validation on average, a gap of {last['gap, last']:.1%}: "
         + (
             "the network knows its training tracks far better than others, so in this run it overfits."
-            if gap > 0.1
+            if last["gap, last"] > findings.WIDE
             else "so in this run there is little overfitting."
         )
     )

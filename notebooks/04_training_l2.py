@@ -24,34 +24,20 @@
 # **What you need.** A few minutes for the demo corpus on two cores, once.
 
 # %% tags=["notebook-only"]
-# Outside of the project's own environment (on Colab, say) the project is fetched first.
-import importlib.util
+if repository := "":  # on Colab, the address that you would `git clone`
+    import os
 
-repository = ""  # the address that you would `git clone`
-if importlib.util.find_spec("genre_lib") is None:
-    assert repository, "Set `repository` to the address of the project's git repository."
-    # !git clone --quiet --depth 1 {repository} genre-report
-    # %cd genre-report/notebooks
-    # %pip install --quiet --editable ..
+    os.system(f"git clone -q --depth 1 {repository} genre; pip install -q -e genre")
+    os.chdir("genre")
 
 # %% tags=["parameters"]
-import os
+profile = None  # "smoke", "demo", "laptop" or "paper"; by default $GENRE_PROFILE, or "demo"
+data = None  # a folder of audio or of published results; by default $GENRE_DATA, or the demo corpus
 
-profile = os.environ.get("GENRE_PROFILE", "demo")
-data = os.environ.get("GENRE_DATA", "")
-home = ".."
-results = os.environ.get("GENRE_RESULTS", "")  # a folder of published results, in place of data
+# %%
+from genre_lib.workspace import open_workspace
 
-# %% tags=["nbval-ignore-output"]
-import numpy as np
-import pandas as pd
-from genre_lib.phases import NORMAL, l2_phase, variant_phases
-
-from genre_lib import evaluation, figures, findings, open_workspace
-from genre_lib.display import show_figure, show_table, show_text
-
-workspace = open_workspace(profile, data, home, results)
-profile = workspace.profile
+workspace = open_workspace(profile, data)
 
 # %% [markdown]
 # ## Second training: $L^2$ regularisation
@@ -65,76 +51,69 @@ profile = workspace.profile
 # Keras' `L2` regulariser, which it used, adds the *sum* of the squares and not their mean; so do we.
 # For about four million weights that is a very different penalty:
 
-# %% tags=["nbval-ignore-output"]
-from genre_lib import build_resnet1d
+# %%
+import pandas as pd
 
-model = build_resnet1d(l2=1.0)
-penalty = float(sum(model.losses))
-kernels = [v for v in model.trainable_variables if "res1d" in v.path and v.name == "kernel"]
-n_weights = sum(int(np.prod(kernel.shape)) for kernel in kernels)
+from genre_lib.display import show_figure, show_table, show_text
+from genre_lib.network import build_resnet1d
 
-# %% tags=["nbval-ignore-output"]
-rows = [
+profile, weights = workspace.profile, pd.Series(workspace.profile.l2_lambdas)
+penalties = {
+    reading: float(sum(build_resnet1d(l2=1.0, l2_reading=reading).losses))
+    for reading in ("sum", "mean")
+}
+table = pd.DataFrame(
     {
-        "lambda": weight,
-        "sum (Keras)": weight * penalty,
-        "mean (as printed)": weight * penalty / n_weights,
+        "lambda": weights,
+        "sum (Keras)": weights * penalties["sum"],
+        "mean (as printed)": weights * penalties["mean"],
     }
-    for weight in profile.l2_lambdas
-]
+)
 show_table(
-    pd.DataFrame(rows),
-    f"What the penalty adds to the loss of the full network before its first update, read as a sum and "
-    f"as a mean over {n_weights:,} kernel weights. The cross-entropy of guessing among ten genres is "
-    "2.303.",
+    table,
+    "What the penalty adds to the loss of the full network before its first update, read as a sum and "
+    f"as a mean over {round(penalties['sum'] / penalties['mean']):,} kernel weights. The cross-entropy "
+    "of guessing among ten genres is 2.303.",
     formats={"lambda": "{:g}", "sum (Keras)": "{:.3f}", "mean (as printed)": "{:.2e}"},
 )
 
 # %% [markdown]
 # Each strength is trained like the normal phase, with the same partitions, seeds and batch size.
 
-# %% tags=["nbval-ignore-output"]
+# %%
+from genre_lib.experiment import NORMAL, l2_phase, variant_phases
+from genre_lib.results import findings
+
 penalised = [l2_phase(weight) for weight in profile.l2_lambdas]
 # The strongest as printed, with the mean, is for the end of this section.
 readings = variant_phases(profile).get("l2-mean", [])
 runs = workspace.runs(NORMAL, *penalised, *readings)
-if gaps := findings.on_gaps(profile, runs):
-    show_text(gaps)
+show_text(findings.on_gaps(profile, runs))
 
-# %% tags=["nbval-ignore-output"]
-same = {result.facts["rotation"] for phase in penalised for result in runs[phase]}
-compared = {"normal": [r for r in runs[NORMAL] if not same or r.facts["rotation"] in same]}
-compared |= {f"L2, λ = {phase.l2:g}": runs[phase] for phase in penalised}
-rows = [
-    {
-        "phase": name,
-        "segments": str(evaluation.accuracy(evaluation.pool(results), "segments")),
-        "tracks": str(evaluation.accuracy(evaluation.pool(results), "tracks")),
-        "validation": evaluation.accuracy(evaluation.pool(results, split="valid"), "tracks").value,
-        "runs": len(results),
-    }
-    for name, results in compared.items()
-]
+# %%
+from genre_lib.results import compare, on_common_rotations
+
+named = on_common_rotations({phase.label: runs[phase] for phase in [NORMAL, *penalised]})
 show_table(
-    pd.DataFrame(rows),
+    compare(named)[["segments", "tracks", "validation", "runs"]].rename_axis("phase").reset_index(),
     "Accuracy on the test partitions with 95% intervals, and accuracy of tracks in validation; the "
     "normal phase on the same rotations.",
     formats={"validation": "{:.1%}"},
 )
 
-# %% tags=["nbval-ignore-output"]
+# %%
+from genre_lib.figures import learning_curves
+
 for phase in filter(runs.get, penalised):
     show_figure(
-        figures.learning_curves([run.history for run in runs[phase]], f"L2, λ = {phase.l2:g}"),
-        f"Learning curves with $\\lambda = {phase.l2:g}$; the loss includes the penalty.",
+        learning_curves([run.history for run in runs[phase]], phase.label),
+        f"Learning curves with $\\lambda = {phase.network['l2']:g}$; the loss includes the penalty.",
     )
 
-# %% tags=["nbval-ignore-output"]
-gaps = {
-    name: pd.concat([r.history.iloc[[-1]] for r in results]).eval("accuracy - val_accuracy").mean()
-    for name, results in compared.items()
-    if results
-}
+# %%
+from genre_lib.results import accuracy_gaps
+
+gaps = {name: accuracy_gaps(found)["gap, last"].mean() for name, found in named.items() if found}
 if gaps:
     show_text(
         "The gap between training and validation accuracy at the end of training is "
@@ -147,47 +126,27 @@ if gaps:
 #
 # Which of the two readings did the original train with? The strongest penalty in both:
 
-# %% tags=["nbval-ignore-output"]
+# %%
+read = max(penalised, key=lambda phase: phase.network["l2"], default=NORMAL)
+read_as = {"normal": named["normal"], f"{read.label.removeprefix('L2, ')}, sum": runs[read]}
+read_as |= {phase.label: runs[phase] for phase in readings}
+compared = compare(read_as, to="normal")
 if readings:
-    strongest = max(penalised, key=lambda phase: phase.l2)
-    pools = {
-        "normal": evaluation.pool(compared["normal"]),
-        f"λ = {strongest.l2:g}, sum": evaluation.pool(runs[strongest]),
-        f"λ = {strongest.l2:g}, mean": evaluation.pool(runs[readings[0]]),
-    }
-    drops = {
-        name: evaluation.difference(pools["normal"], scores)
-        for name, scores in pools.items()
-        if evaluation.comparable(pools["normal"], scores)
-    }
-    rows = [
-        {
-            "penalty": name,
-            "segments": str(evaluation.accuracy(scores, "segments")),
-            "tracks": str(evaluation.accuracy(scores, "tracks")),
-            "difference to normal / points": str(drops.get(name, "no run in common")),
-        }
-        for name, scores in pools.items()
-    ]
     show_table(
-        pd.DataFrame(rows),
+        compared[["segments", "tracks", "difference"]]
+        .fillna({"difference": "no run in common"})
+        .rename(columns={"difference": "difference to normal / points"})
+        .rename_axis("penalty")
+        .reset_index(),
         "The strongest penalty in both readings, on the same rotations; the difference is paired, track by "
         "track.",
     )
-    lower = [name for name, drop in drops.items() if name != "normal" and drop.high < 0]
-    if len(drops) == len(pools):
-        show_text(
-            "The original fell from 55.35% to 38.32% of songs (quoted). In this run, "
-            + (
-                f"{' and '.join(lower)} is below the normal phase by more than chance explains, so that "
-                "reading can account for a drop."
-                if lower
-                else "neither reading is below the normal phase by more than chance explains: the penalty by "
-                "itself, in whichever reading, does not account for such a drop here."
-            )
-        )
 else:
     show_text(f"The profile {profile.name} leaves the mean out.")
+
+# %%
+if readings and compared["difference"].notna().all():
+    show_text(findings.on_readings(compared.drop("normal")))
 
 # %% [markdown]
 # The original found results comparable to its normal phase for $\lambda = 0.001$, the overfitting still

@@ -1,4 +1,4 @@
-"""Notebooks are run with papermill, and a kernel that dies is told of."""
+"""Notebooks are run with papermill; if a kernel dies, the message says where and why."""
 
 import os
 import shutil
@@ -10,6 +10,14 @@ import papermill
 from jupyter_client import AsyncKernelManager
 from nbclient.exceptions import DeadKernelError
 from tqdm import tqdm
+
+_BECAUSE = {
+    "SIGKILL": "by hand, or by the system because memory ran out: fewer jobs, a smaller batch or a "
+    "narrower profile need less",
+    "SIGSEGV": "a fault in compiled code",
+    "SIGABRT": "compiled code gave up; its last lines above may say why",
+    "SIGTERM": "somebody asked it to end",
+}
 
 
 class ReportError(RuntimeError):
@@ -23,9 +31,9 @@ def run_notebooks(notebooks, out, parameters):
     ----------
     notebooks : list of Path
     out : Path
-        The executed notebooks go to its folder ``notebooks``.
+        The executed notebooks go to its folder ``notebooks``, which is emptied first.
     parameters : dict
-        For the cell tagged ``parameters`` of each.
+        For the cell tagged ``parameters`` of each notebook.
 
     Returns
     -------
@@ -36,13 +44,18 @@ def run_notebooks(notebooks, out, parameters):
     ------
     ReportError
         If a cell fails, or a kernel dies.
+
+    Examples
+    --------
+    >>> run_notebooks([Path("01_data.ipynb")], Path("out"), {"profile": "demo"})  # doctest: +SKIP
+    [PosixPath('out/notebooks/01_data.ipynb')]
     """
     folder = out / "notebooks"
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
-    # Kernels inherit these: TensorFlow's greetings are no news to anyone who waits for a report,
-    # and a notebook that takes a whole GPU leaves nothing to runs side by side.
+    # Kernels inherit these: nobody who waits for a report needs TensorFlow's greetings, and a
+    # notebook that takes a whole GPU leaves nothing to runs side by side.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
@@ -69,52 +82,25 @@ def _run_notebook(notebook, target, parameters):
     except papermill.PapermillExecutionError as error:
         raise ReportError(
             f"{notebook.name}, cell {error.cell_index + 1}: {error.ename}: {error.evalue}. The "
-            f"notebook as far as it went is {target}. Runs that were finished are kept: mend the "
+            f"notebook as far as it was executed is {target}. Finished runs are kept: mend the "
             "cause and call again."
         ) from error
     except RuntimeError as error:
-        # A kernel that dies, or takes too long, while it starts is no DeadKernelError.
+        # A kernel that dies, or takes too long, while it starts does not raise DeadKernelError.
         died = isinstance(error, DeadKernelError)
-        told = describe_death(target, kernel) if died else f"{notebook.name}: {error}"
+        where = f"{notebook.name}{_cell(target)}: the kernel {_end(kernel)}"
         raise ReportError(
-            f"{told}. Runs that were finished are kept, and one that was not goes on after its "
-            "last whole epoch: call again."
+            f"{where if died else f'{notebook.name}: {error}'}. Finished runs are kept, and an "
+            "unfinished one resumes after its last complete epoch: call again."
         ) from error
 
 
-_BECAUSE = {
-    signal.SIGKILL: "by hand, or by the system because memory ran out: fewer jobs, a smaller batch "
-    "or a narrower profile need less",
-    signal.SIGSEGV: "a fault in compiled code",
-    signal.SIGABRT: "compiled code gave up; its last lines above may say why",
-    signal.SIGTERM: "somebody asked it to end",
-}
-
-
-def describe_death(notebook, manager):
-    """Tell which cell a kernel died in, and why as far as it can be known.
-
-    Parameters
-    ----------
-    notebook : Path
-        As papermill has executed it as far as it went.
-    manager : jupyter_client.KernelManager
-        Of the kernel.
-
-    Returns
-    -------
-    str
-        ``"03_training.ipynb, cell 7: the kernel was killed (SIGKILL: ...)"``.
-    """
-    return f"{notebook.name}{_cell(notebook)}: the kernel {_how(_exit_status(manager))}"
-
-
 def _cell(notebook):
+    """Return which cell a notebook was executing, as papermill has noted it."""
     try:
         cells = nbformat.read(notebook, as_version=4).cells
     except (OSError, ValueError):
         return ""
-    # Papermill notes of each cell whether it is still to run, running or done.
     begun = [
         number
         for number, cell in enumerate(cells, start=1)
@@ -126,19 +112,17 @@ def _cell(notebook):
     return f", cell {begun[-1]}, which begins with {first_line!r}"
 
 
-def _exit_status(manager):
-    process = getattr(manager.provisioner, "process", None)
-    return process.poll() if process else None
-
-
-def _how(status):
+def _end(kernel):
+    """Say how a kernel ended, as far as that can be known."""
+    process = getattr(kernel.provisioner, "process", None)
+    status = process.poll() if process else None
     if status is None:
         return "died; why is not known"
     if status >= 0:
         return f"ended by itself, with exit status {status}"
     try:
-        number = signal.Signals(-status)
+        name = signal.Signals(-status).name
     except ValueError:
         return f"was killed by signal {-status}"
-    because = f": {_BECAUSE[number]}" if number in _BECAUSE else ""
-    return f"was killed ({number.name}{because})"
+    because = f": {_BECAUSE[name]}" if name in _BECAUSE else ""
+    return f"was killed ({name}{because})"

@@ -1,14 +1,12 @@
-"""Bind executed notebooks into one report: one HTML page and one PDF.
+"""Executed notebooks become one pandoc Markdown document, and that one HTML page and one PDF.
 
-The notebooks become one pandoc Markdown document, chapter after chapter (this module);
-`genre_lib.binding.rendering` makes the two files out of it. What an output is, figure, table or computed
-sentence, is read from the metadata that `genre_lib.display` gave it.
+Whether an output is a figure, a table or a sentence is read from the metadata that
+`genre_lib.display` gave it.
 """
 
 import base64
 import re
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +14,7 @@ import nbformat
 
 from genre_lib.binding.rendering import BindingError, Document, render_html, render_pdf
 from genre_lib.display import pipe_table, png_size
+from genre_lib.files import scratch_folder
 
 _CODE_STAYS_OUT = {"hide-code", "parameters", "injected-parameters"}
 _MADE_FROM_LINES = 4
@@ -25,19 +24,8 @@ _TEXT_WIDTH_PIXELS = 720  # a figure of this displayed width fills the line
 _TALLEST = 1.25  # of a figure, in text widths: it leaves room for its caption on an A4 page
 
 
-def bind(
-    notebooks: Sequence[Path],
-    out_dir: Path,
-    *,
-    title: str,
-    subtitle: str,
-    authors: Sequence[str],
-    date: str,
-    notice: str | None = None,
-    provenance: Sequence[tuple[str, str]],
-    template_dir: Path,
-) -> tuple[Path, Path]:
-    """Make ``report.html`` and ``report.pdf`` out of executed notebooks.
+def bind(notebooks, out_dir, *, provenance, template_dir, **title_page):
+    """Make ``report.html`` and ``report.pdf`` from executed notebooks.
 
     Cells tagged ``notebook-only`` stay out. Code is folded in the page and absent from the PDF;
     ``hide-code`` (and papermill's parameter cells) leave it out of both. Outputs without a role
@@ -47,65 +35,58 @@ def bind(
     Parameters
     ----------
     notebooks : sequence of Path
-        Executed ``.ipynb`` files in the order of the report. A notebook that begins with ``##``
-        continues the chapter before it.
+        In the order of the report; one that begins with ``##`` continues the chapter before it.
     out_dir : Path
-        Made if absent. Files appear there complete or not at all.
-    title, subtitle, date : str
-        Plain text for the title page. The same input and date give the same bytes.
-    authors : sequence of str
-        Plain text.
-    notice : str, optional
-        Plain text in a box on the title page.
+        Files appear there complete or not at all.
     provenance : sequence of (str, str)
         What the report was made from, as names and values in plain text: all of it in the
         appendix, the first four on the title page too.
     template_dir : Path
-        The folder with ``template.html``, ``template.typ``, ``style.css``, ``filter.lua``,
-        ``references.bib`` and ``numeric.csl``.
+        The folder with the template, the style, the filter and the references.
+    **title_page
+        ``title``, ``subtitle``, ``date`` (str), ``authors`` (list of str) and optionally ``notice``
+        (str), all plain text. The same input and date give the same bytes.
 
     Returns
     -------
-    html_path, pdf_path : Path
+    tuple of Path
+        The HTML page and the PDF.
 
     Raises
     ------
     FileNotFoundError
         If a notebook or a file of the template is absent.
     BindingError
-        If a notebook holds the output of an error or a figure that is none, or if pandoc or typst
-        object (an unknown citation, a formula that is none, an image that is absent).
+        If a notebook holds an error or a broken figure, or if pandoc or typst object (to an unknown
+        citation, a broken formula, an absent image).
+
+    Examples
+    --------
+    >>> page, pdf = bind(executed, Path("report"), **title_page)  # doctest: +SKIP
     """
     if not notebooks:
         raise ValueError("expected at least one executed notebook to bind, got none")
-    out_dir = Path(out_dir).resolve()
-    out_dir.mkdir(parents=True, exist_ok=True)
-    # Beside the final place, because a rename is atomic within one file system only.
-    with tempfile.TemporaryDirectory(prefix=".binding-", dir=out_dir) as work:
-        builder = _Builder(Path(work))
+    notebooks, out_dir = [Path(notebook).resolve() for notebook in notebooks], out_dir.resolve()
+    with scratch_folder(out_dir / "binding") as work:
+        builder = _Builder(work)
         for notebook in notebooks:
-            builder.add_notebook(Path(notebook).resolve())
+            builder.add_notebook(notebook)
         builder.add_back_matter(provenance)
         document = Document(
             markdown="\n\n".join(builder.blocks) + "\n",
             html_outputs=builder.html_outputs,
-            image_folders=[Path(notebook).resolve().parent for notebook in notebooks],
-            title=title,
-            subtitle=subtitle,
-            authors=list(authors),
-            date=date,
-            notice=notice,
-            made_from=list(provenance)[:_MADE_FROM_LINES],
+            image_folders=[notebook.parent for notebook in notebooks],
+            made_from=provenance[:_MADE_FROM_LINES],
+            **title_page,
         )
-        template_dir = Path(template_dir).resolve()
-        html = render_html(document, template_dir, Path(work))
-        pdf = render_pdf(document, template_dir, Path(work))
+        html = render_html(document, template_dir, work)
+        pdf = render_pdf(document, template_dir, work)
         return html.replace(out_dir / "report.html"), pdf.replace(out_dir / "report.pdf")
 
 
 @dataclass
 class _Builder:
-    """Markdown blocks of the report, in order; images go into ``work/figures``."""
+    """The Markdown blocks of the report, in order; images go into ``work/figures``."""
 
     work: Path
     blocks: list[str] = field(default_factory=list)
@@ -130,7 +111,7 @@ class _Builder:
                 for output in _merged_streams(cell.outputs):
                     self.blocks.extend(self._output(output, "keep-output" in tags, where))
 
-    def add_back_matter(self, provenance: Sequence[tuple[str, str]]) -> None:
+    def add_back_matter(self, provenance) -> None:
         if not any("{#refs}" in block for block in self.blocks):
             heading = "# References & Bibliography {#references-bibliography .unnumbered}"
             self.blocks.append(f"{heading}\n\n::: {{#refs}}\n:::")
@@ -160,7 +141,7 @@ class _Builder:
             yield from self._kept(output, where)
 
     def _kept(self, output, where: str) -> Iterator[str]:
-        """Yield what a reader of the notebook would see of an output without a role."""
+        """Yield what a reader of the notebook sees of an output without a role."""
         data = output.data
         plain = _code_block(_terminal_text(data.get("text/plain", "")), "{.output}")
         if "text/html" in data:
@@ -217,23 +198,16 @@ def _refuse_network(markup: str, where: str) -> None:
         )
 
 
-def _merged_streams(outputs) -> Iterator:
-    """Yield the outputs; neighbours of one stream are one text, as they were on the screen."""
-    previous = None
-    for output in outputs:
-        same_stream = (
-            previous is not None
-            and output.output_type == previous.output_type == "stream"
-            and output.name == previous.name
-        )
-        if same_stream:
-            previous.text += output.text
-            continue
-        if previous is not None:
-            yield previous
-        previous = nbformat.from_dict(output)
-    if previous is not None:
-        yield previous
+def _merged_streams(outputs):
+    """Join neighbours of the same stream into one text, as it was on the screen."""
+    merged = []
+    for output in map(nbformat.from_dict, outputs):
+        before = merged[-1] if merged else {}
+        if output.output_type == "stream" and output.name == before.get("name"):
+            before.text += output.text
+        else:
+            merged.append(output)
+    return merged
 
 
 def _terminal_text(text: str) -> str:

@@ -1,6 +1,6 @@
-"""Render the report's Markdown with pandoc: to a page that stands alone, and by typst to PDF.
+"""Render Markdown with pandoc to a page that stands alone, and with typst to PDF.
 
-Both come from pip (``pypandoc-binary``, ``typst``): no system package, no system font, no network.
+Both programs come from pip; no system package, system font or network is needed.
 """
 
 import json
@@ -15,36 +15,15 @@ import typst
 
 from genre_lib.display import escape_markdown
 
-# Pandoc's Markdown, brought close to what Jupyter shows, and without its doors to raw output.
-_READER = "markdown" + "".join(
-    (
-        "+lists_without_preceding_blankline",
-        "-blank_before_header",
-        "-blank_before_blockquote",
-        "-raw_attribute",
-        "-native_divs",
-        "-native_spans",
-        "-markdown_in_html_blocks",
-        "-yaml_metadata_block",
-        "-pandoc_title_block",
-        "-fancy_lists",
-        "-example_lists",
-        "-line_blocks",
-        "-subscript",
-        "-superscript",
-        "-simple_tables",
-        "-multiline_tables",
-        "-grid_tables",
-    )
+# Pandoc's Markdown, brought close to what Jupyter shows, and without access to raw output.
+_READER = (
+    "markdown+lists_without_preceding_blankline-blank_before_header-blank_before_blockquote"
+    "-raw_attribute-native_divs-native_spans-markdown_in_html_blocks-yaml_metadata_block"
+    "-pandoc_title_block-fancy_lists-example_lists-line_blocks-subscript-superscript"
+    "-simple_tables-multiline_tables-grid_tables"
 )
-_TEMPLATE_FILES = (
-    "template.html",
-    "template.typ",
-    "style.css",
-    "filter.lua",
-    "references.bib",
-    "numeric.csl",
-)
+_TEMPLATE_FILES = ("template.html", "template.typ", "style.css", "filter.lua")
+_TEMPLATE_FILES += ("references.bib", "numeric.csl")
 
 
 class BindingError(ValueError):
@@ -67,17 +46,7 @@ class Document:
 
 
 def render_html(document: Document, template_dir: Path, work: Path) -> Path:
-    """Write ``work/report.html``: one file, images, style and formulas (MathML) inside.
-
-    Images are looked up in `work` and in ``document.image_folders``.
-
-    Raises
-    ------
-    BindingError
-        If pandoc objects to anything.
-    FileNotFoundError
-        If a file of the template is absent.
-    """
+    """Write ``work/report.html``: one file with images, style and formulas (MathML) inside."""
     options = ["--mathml", "--embed-resources", "--standalone", "--toc", "--toc-depth=2"]
     page = _pandoc(document, template_dir, work, "html5", "template.html", options)
     page = re.sub(
@@ -89,15 +58,7 @@ def render_html(document: Document, template_dir: Path, work: Path) -> Path:
 
 
 def render_pdf(document: Document, template_dir: Path, work: Path) -> Path:
-    """Write ``work/report.pdf``: A4, with typst's embedded fonts and no time stamp.
-
-    Raises
-    ------
-    BindingError
-        If pandoc or typst objects to anything.
-    FileNotFoundError
-        If a file of the template is absent.
-    """
+    """Write ``work/report.pdf``: A4, with typst's embedded fonts and no time stamp."""
     # --extract-media brings the images of Markdown cells where typst may read them.
     options = ["--standalone", "--extract-media=media"]
     source = _pandoc(document, template_dir, work, "typst-citations", "template.typ", options)
@@ -119,16 +80,9 @@ def render_pdf(document: Document, template_dir: Path, work: Path) -> Path:
     return path
 
 
-def _pandoc(
-    document: Document,
-    template_dir: Path,
-    work: Path,
-    writer: str,
-    template: str,
-    options: list[str],
-) -> str:
-    """Return what pandoc makes of the document; any warning of pandoc is an error here."""
-    # Copied, so that no path of this machine can get into the result.
+def _pandoc(document, template_dir, work, writer, template, options) -> str:
+    """Return what pandoc makes of the document; its warnings are errors here."""
+    # Copied, so that no path of the machine gets into the result.
     (work / "template").mkdir(exist_ok=True)
     for name in _TEMPLATE_FILES:
         if not (template_dir / name).is_file():

@@ -1,6 +1,7 @@
 """Run the notebooks, then bind what they say into one HTML page and one PDF."""
 
 import datetime
+import os
 import time
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from genre_lib.files import ROOT, locked, remove_leftovers
 from genre_lib.workspace.opening import open_workspace
 
 TITLE = "Music genres from raw waveforms"
-SUBTITLE = "A 1D residual network on GTZAN, in three trainings: plain, L2, accumulated gradients"
+SUBTITLE = "A 1D residual network on GTZAN, trained in three ways: plain, L2, accumulated gradients"
 AUTHORS = ("After a report by R. Donati and A. Borsatto, 2021/22",)
 DEMO_NOTICE = (
     "This report was made from the demo corpus: synthetic sounds, made on the spot. It proves that "
@@ -20,26 +21,19 @@ DEMO_NOTICE = (
 )
 
 
-def make_report(profile=None, data="", out="report/build", home=ROOT, results=""):
+def make_report(profile=None, data=None, out="report/build", home=ROOT):
     """Run all notebooks and bind the report.
 
-    Runs that are kept are not trained again, so a second call takes seconds a notebook, and one
-    after a call that was killed goes on where that was. Where another process is at a report in
-    the same folder, it is waited for.
+    Kept runs are not trained again, so a second call takes seconds per notebook, and a call after
+    one that was killed resumes where that stopped. If another process makes a report in the same
+    folder, this one waits for it.
 
     Parameters
     ----------
-    profile : str, optional
-        Name of a profile: ``"demo"`` by default, or that of the `results`.
-    data : str or Path
-        Folder with the audio; empty for the demo corpus.
+    profile, data, home
+        As `genre_lib.workspace.open_workspace` takes them.
     out : str or Path
         Where ``report.html``, ``report.pdf`` and the executed ``notebooks/`` go.
-    home : str or Path
-        Where ``data/demo``, ``cache`` and ``runs`` are kept: the project's folder.
-    results : str or Path
-        Published results to make it from, without audio and without training (see
-        `genre_lib.workspace.publishing.publish`).
 
     Returns
     -------
@@ -50,26 +44,27 @@ def make_report(profile=None, data="", out="report/build", home=ROOT, results=""
     ------
     ReportError
         If a notebook stops with an error, or its kernel dies.
-    CorpusError, ValueError
-        If `data`, `profile` or `results` cannot be used, or contradict each other.
+    CorpusError, PublicationError, ValueError
+        If `data` or `profile` cannot be used, or contradict each other.
+
+    Examples
+    --------
+    >>> page, pdf = make_report("demo")  # doctest: +SKIP
     """
     begin = time.monotonic()
     out, home = Path(out).resolve(), Path(home).resolve()
-    data, results = (str(Path(p).expanduser().resolve()) if str(p) else "" for p in (data, results))
-    # Opened here first: a wrong path or profile is told at once, and not from inside a notebook.
-    workspace = open_workspace(profile or "demo", data, home, results)
-    name = workspace.profile.name
-    if results and profile not in (None, name):
-        raise ValueError(
-            f"profile {profile!r}: the results in {results} are of the profile {name!r}. Leave it "
-            "away, or choose other results."
-        )
-    parameters = {"profile": name, "data": data, "home": str(home), "results": results}
+    if data is not None and str(data):
+        data = str(Path(data).expanduser().resolve())  # notebooks run in another folder
+    # Opened here first, so that a wrong path or profile is reported at once, not by a notebook.
+    workspace = open_workspace(profile, data, home)
+    os.environ["GENRE_HOME"] = str(home)  # for the kernels, which are processes of their own
+    parameters = {"profile": workspace.profile.name, "data": data}
     with locked(out / ".report.lock"):
         remove_leftovers(out / "binding")
         notebooks = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
         executed = run_notebooks(notebooks, out, parameters)
         took = datetime.timedelta(seconds=round(time.monotonic() - begin))
+        notices = (workspace.notice, DEMO_NOTICE if workspace.is_demo else "")
         return bind(
             executed,
             out,
@@ -77,39 +72,19 @@ def make_report(profile=None, data="", out="report/build", home=ROOT, results=""
             subtitle=SUBTITLE,
             authors=AUTHORS,
             date=datetime.date.today().isoformat(),
-            notice=_notice(workspace),
+            notice=" ".join(filter(None, notices)) or None,
             provenance=describe(workspace, str(took)),
             template_dir=ROOT / "report",
         )
 
 
-def _notice(workspace):
-    demo = DEMO_NOTICE if workspace.is_demo else ""
-    return " ".join(filter(None, [workspace.notice, demo])) or None
-
-
 def describe(workspace, took):
-    """List what the report was made from.
-
-    Parameters
-    ----------
-    workspace : Workspace
-    took : str
-        How long it took.
-
-    Returns
-    -------
-    list of tuple of str
-        Names and values.
-    """
-    profile, corpus = workspace.profile, workspace.corpus
-    runs = workspace.planned()
+    """List what a report was made from, as names and values."""
+    profile, corpus, runs = workspace.profile, workspace.corpus, workspace.planned()
     kept = workspace.kept.load_all(runs)
+    used = f"{len(workspace.tracks)} of {len(corpus)} tracks used"
     described = [
-        (
-            "Corpus",
-            f"{workspace.corpus_name}: {len(workspace.tracks)} of {len(corpus)} tracks used",
-        ),
+        ("Corpus", f"{workspace.corpus_name}: {used}"),
         ("Fingerprint of the corpus", fingerprint(corpus)),
         ("Profile", f"{profile.name} ({profile.digest()})"),
         ("Runs", _describe_runs(workspace, runs, kept)),
@@ -121,7 +96,7 @@ def describe(workspace, took):
         ("Made on", datetime.datetime.now().astimezone().isoformat(" ", "minutes")),
         ("Duration of this call", took),
     ]
-    return described + [(name, version) for name, version in provenance.versions().items()]
+    return described + list(provenance.versions().items())
 
 
 def _describe_runs(workspace, runs, kept):

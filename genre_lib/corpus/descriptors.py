@@ -10,19 +10,17 @@ from genre_lib.waveform import FULL_SCALE, SAMPLE_RATE
 
 
 def describe_tracks(tracks):
-    """Measure loudness and brightness of each track.
+    """Measure the loudness and brightness of each track.
 
     Parameters
     ----------
-    tracks : pandas.DataFrame
-        Usable tracks, with ``track_id``, ``genre`` and ``path``.
+    tracks : pandas.DataFrame with ``track_id``, ``genre`` and ``path``
 
     Returns
     -------
     pandas.DataFrame
         ``track_id``, ``genre``, ``seconds``, ``level`` (root mean square in dB re full scale) and
-        ``centroid`` (spectral centroid in Hz, the median over frames of 2048 samples, as librosa
-        computes it).
+        ``centroid`` (spectral centroid in Hz: the median over librosa's frames of 2048 samples).
 
     Examples
     --------

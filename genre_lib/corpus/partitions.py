@@ -9,7 +9,7 @@ from genre_lib.corpus.tracks import CorpusError, describe_left_out
 
 
 class Rotation(NamedTuple):
-    """The partitions that train, validate and test in one rotation, by number from 0."""
+    """Which partition trains, validates and tests in one rotation, by number from 0."""
 
     index: int
     train: int
@@ -22,120 +22,79 @@ def rotations(n_partitions=6):
 
     Parameters
     ----------
-    n_partitions : int
-        At least 3.
+    n_partitions : int, at least 3
 
     Returns
     -------
-    list of Rotation
-        One for each partition.
+    list of Rotation, one per partition: ``index``, ``train``, ``valid``, ``test``, from 0
 
     Raises
     ------
-    ValueError
-        If there are fewer than three partitions.
+    ValueError, if there are fewer than three partitions
+
+    Examples
+    --------
+    >>> rotations(6)[4]
+    Rotation(index=4, train=4, valid=5, test=0)
     """
     if n_partitions < 3:
         raise ValueError(f"n_partitions={n_partitions}: a rotation needs 3 partitions or more.")
-    return [
-        Rotation(k, k, (k + 1) % n_partitions, (k + 2) % n_partitions) for k in range(n_partitions)
-    ]
+    n = n_partitions
+    return [Rotation(k, k, (k + 1) % n, (k + 2) % n) for k in range(n)]
 
 
 def require_divisible(corpus, n_partitions, where):
-    """Refuse a corpus that cannot be divided into partitions, before anything is made of it.
-
-    Parameters
-    ----------
-    corpus : pandas.DataFrame
-        As from `genre_lib.corpus.tracks.load_corpus`.
-    n_partitions : int
-        How many.
-    where : str or Path
-        Of the corpus, for the message.
-
-    Raises
-    ------
-    CorpusError
-        If there is one genre, or one with fewer usable tracks than partitions.
-    """
+    """Raise CorpusError, with the folder `where`, if the corpus cannot be divided so."""
     counts = (corpus["status"] == "ok").groupby(corpus["genre"]).sum().to_dict()
-    reason = indivisible(counts, n_partitions)
-    if reason:
+    if reason := indivisible(counts, n_partitions):
         raise CorpusError(f"{where}: cannot be trained on: {reason} ({describe_left_out(corpus)}.)")
 
 
-def indivisible(counts, n_partitions=6):
-    """Say why some genres cannot be divided into partitions.
-
-    Parameters
-    ----------
-    counts : dict of str to int
-        Usable tracks of each genre.
-    n_partitions : int
-        How many.
-
-    Returns
-    -------
-    str
-        Why, and what to do; empty if they can.
-    """
-    few = [f"{genre} ({n})" for genre, n in counts.items() if n < n_partitions]
+def indivisible(counts, n_partitions=6, what="usable tracks"):
+    """Say why genres with these counts (a dict) cannot be divided; an empty text if they can."""
     if len(counts) < 2:
-        return f"{next(iter(counts))} is the only genre. Add another."
-    if few:
-        return (
-            f"{', '.join(few)} with fewer usable tracks than the {n_partitions} partitions. Add "
-            "tracks, or remove the folder of the genre."
-        )
-    return ""
+        return f"{next(iter(counts), 'none')} is the only genre. Add another."
+    few = [f"{genre} ({n})" for genre, n in counts.items() if n < n_partitions]
+    advice = "Add tracks, remove the folder of the genre, or use fewer partitions."
+    message = f"{', '.join(few)} with fewer {what} than the {n_partitions} partitions. {advice}"
+    return message if few else ""
 
 
 def make_partitions(tracks, n_partitions=6, seed=0, groups=None):
-    """Divide the tracks into partitions with the genres evenly in each.
+    """Divide the tracks into partitions with the genres evenly represented in each.
 
     Parameters
     ----------
-    tracks : pandas.DataFrame
-        Usable tracks with the columns ``track_id`` and ``genre``.
-    n_partitions : int
-        How many.
-    seed : int
-        Of the shuffling; equal seeds give equal partitions.
+    tracks : pandas.DataFrame of usable tracks, with ``track_id`` and ``genre``
+    n_partitions : int, number of partitions
+    seed : int; equal seeds give equal partitions
     groups : str or array-like, optional
-        A column of `tracks`, or one value a track: tracks of equal value come into the same
-        partition. A missing value stands for a group of one track.
+        A column of `tracks`, or one value per track. Tracks of the same group share a partition;
+        a track without a value is a group of its own.
 
     Returns
     -------
-    pandas.Series
-        The partition of each track, from 0; int, indexed by track id, in the order of `tracks`.
+    pandas.Series of int, the partition of each track from 0, by track id in the order of `tracks`
 
     Raises
     ------
-    ValueError
-        If a genre has fewer tracks (or, with `groups`, groups) than there are partitions.
+    ValueError, if there is only one genre, or one with fewer tracks (or groups) than partitions
+
+    Examples
+    --------
+    >>> make_partitions(tracks, groups="artist").value_counts()  # doctest: +SKIP
     """
+    what = "usable tracks" if groups is None else "groups of usable tracks"
     groups = _group_numbers(tracks, groups)
-    counted = pd.Series(groups).groupby(tracks["genre"].to_numpy()).nunique()
-    if len(counted) < 2:
-        raise ValueError(
-            f"{len(counted)} genre(s) with usable tracks: {', '.join(counted.index) or 'none'}. "
-            "Expected 2 or more."
-        )
-    if counted.min() < n_partitions:
-        raise ValueError(
-            f"genre {counted.idxmin()!r} has {counted.min()} usable tracks or groups, fewer than "
-            f"the {n_partitions} partitions. Add tracks, or use fewer partitions."
-        )
+    counts = pd.Series(groups).groupby(tracks["genre"].to_numpy()).nunique().to_dict()
+    if reason := indivisible(counts, n_partitions, what):
+        raise ValueError(reason)
+    splitter = StratifiedGroupKFold
     if len(set(groups)) == len(tracks):
-        folds = StratifiedKFold(n_partitions, shuffle=True, random_state=seed)
-        parts = folds.split(tracks, tracks["genre"])
-    else:
-        folds = StratifiedGroupKFold(n_partitions, shuffle=True, random_state=seed)
-        parts = folds.split(tracks, tracks["genre"], groups)
+        splitter, groups = StratifiedKFold, None
+    folds = splitter(n_partitions, shuffle=True, random_state=seed)
     partition = pd.Series(0, index=pd.Index(tracks["track_id"], name="track_id"), name="partition")
-    for number, (_, members) in enumerate(parts):
+    for number, (_, members) in enumerate(folds.split(tracks, tracks["genre"], groups)):
         partition.iloc[members] = number
     return partition
 
@@ -146,5 +105,4 @@ def _group_numbers(tracks, groups):
     values = pd.Series(tracks[groups] if isinstance(groups, str) else groups)
     values = values.reset_index(drop=True).replace("", pd.NA)
     alone = pd.Series([f"alone {row}" for row in range(len(values))])
-    named = "group " + values.astype("string")
-    return pd.factorize(named.fillna(alone))[0].tolist()
+    return pd.factorize(("group " + values.astype("string")).fillna(alone))[0].tolist()

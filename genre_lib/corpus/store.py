@@ -1,4 +1,4 @@
-"""The sliding window, and the memory-mapped store that it slides over."""
+"""All audio in one memory-mapped file, and the window that slides over it."""
 
 import functools
 import json
@@ -18,24 +18,17 @@ _FACTS, _SAMPLES, _TRACKS = "store.json", "samples.npy", "tracks.csv"
 
 
 def segment_starts(n_samples, window=WINDOW, hop=None, max_segments=MAX_SEGMENTS):
-    """Return where the segments of a track begin.
+    """Return where the segments of a track begin; what is left at its end is dropped.
 
     Parameters
     ----------
-    n_samples : int
-        Length of the track.
-    window : int
-        Samples in a segment.
-    hop : int, optional
-        Samples from one segment to the next; a quarter of the window, rounded down, by default.
-    max_segments : int
-        Segments beyond this many are not taken.
+    n_samples, window : int, length of the track and of a segment in samples
+    hop : int, samples from one start to the next; by default a quarter of the window
+    max_segments : int, maximum number of segments
 
     Returns
     -------
-    numpy.ndarray
-        int64, shape (n_segments,). What is left at the end of the track is dropped; a track that
-        is shorter than one window has no segment.
+    numpy.ndarray of int64, shape (n_segments,); empty if the track is shorter than the window
 
     Examples
     --------
@@ -48,49 +41,20 @@ def segment_starts(n_samples, window=WINDOW, hop=None, max_segments=MAX_SEGMENTS
 
 
 class TrackTable:
-    """What is known of a corpus without its samples: its tracks, and where their segments lie.
-
-    Parameters
-    ----------
-    tracks : pandas.DataFrame
-        The usable tracks: ``track_id``, ``genre``, ``label``, ``n_samples``.
-    genres : list of str
-        In the order of their labels.
-    fingerprint : str
-        Of the corpus.
-
-    Attributes
-    ----------
-    tracks, genres, fingerprint
-        As given; the tracks with the further column ``offset`` (the first sample of the track if
-        all tracks lie one behind the other).
-    """
+    """The tracks of a corpus and where their segments lie, without the samples."""
 
     def __init__(self, tracks, genres, fingerprint):
+        tracks = tracks[["track_id", "genre", "label", "n_samples"]]
         offset = tracks["n_samples"].cumsum() - tracks["n_samples"]
-        self.tracks = tracks[["track_id", "genre", "label", "n_samples"]].assign(offset=offset)
+        self.tracks = tracks.assign(offset=offset)  # if all tracks are laid end to end
         self.genres, self.fingerprint = genres, fingerprint
 
     def segments(self, track_ids=None, *, window=WINDOW, hop=None, max_segments=MAX_SEGMENTS):
-        """List the segments of some tracks.
+        """List the segments of all tracks, or of those given and in their order.
 
-        Parameters
-        ----------
-        track_ids : sequence of str, optional
-            Which tracks, in the order wanted; all by default.
-        window, hop, max_segments : int
-            As for `segment_starts`.
-
-        Returns
-        -------
-        pandas.DataFrame
-            One row per segment: ``track_id``, ``label``, ``segment`` (its number in the track) and
-            ``start`` (its first sample in the store).
-
-        Raises
-        ------
-        KeyError
-            If a track is not in the store.
+        The window, the hop and the limit have the meaning that they have in `segment_starts`. The
+        table has one row per segment: ``track_id``, ``label``, ``segment`` (its number in the
+        track) and ``start`` (its first sample in the store). An unknown track raises KeyError.
         """
         tracks = self.tracks.set_index("track_id")
         if track_ids is not None:
@@ -111,25 +75,18 @@ class TrackTable:
 
 
 class SegmentStore(TrackTable):
-    """All audio of a corpus once, as int16 on disk; a segment is a view of it.
-
-    Made by `build_store`.
-
-    Parameters
-    ----------
-    folder : Path
-        With ``samples.npy``, ``tracks.csv`` and ``store.json``.
+    """All audio of a corpus, stored once; a segment is a slice of it. Made by `build_store`.
 
     Attributes
     ----------
-    samples : numpy.memmap
-        int16, shape (total samples,): the tracks, one behind the other.
-    tracks, genres, fingerprint
-        As in `TrackTable`.
+    samples : numpy.memmap of int16, shape (total samples,), the tracks end to end
+    tracks : pandas.DataFrame
+        ``track_id``, ``genre``, ``label``, ``n_samples``, ``offset`` (first sample in `samples`).
+    genres : list of str, in the order of their labels
+    fingerprint : str, identifies the audio (16 hexadecimal digits)
 
     Examples
     --------
-    >>> store = build_store(load_corpus("path/to/gtzan"))  # doctest: +SKIP
     >>> segments = store.segments(["blues.00000"])  # doctest: +SKIP
     >>> store.read(segments["start"]).shape  # doctest: +SKIP
     (21, 110250)
@@ -137,58 +94,33 @@ class SegmentStore(TrackTable):
 
     def __init__(self, folder):
         facts = json.loads((folder / _FACTS).read_text())
-        # A genre may be called "NA".
+        # Text as it is: a genre may be called "NA".
         names = {"track_id": str, "genre": str}
         tracks = pd.read_csv(folder / _TRACKS, dtype=names, keep_default_na=False)
         super().__init__(tracks, facts["genres"], facts["fingerprint"])
         self.folder = folder
-        self._map_samples()
+        self.samples = np.load(folder / _SAMPLES, mmap_mode="r", allow_pickle=False)
 
-    def _map_samples(self):
-        self.samples = np.load(self.folder / _SAMPLES, mmap_mode="r", allow_pickle=False)
-
-    def __getstate__(self):
-        # Without the samples, which may be gigabytes: another process maps the file itself.
-        state = self.__dict__ | {"folder": self.folder.resolve()}
-        del state["samples"]
-        return state
-
-    def __setstate__(self, state):
-        self.__dict__ |= state
-        self._map_samples()
+    def __reduce__(self):
+        # By place, as the samples may be gigabytes: another process maps the file itself.
+        return type(self), (self.folder.resolve(),), {"tracks": self.tracks}
 
     def read(self, starts, window=WINDOW):
-        """Copy segments out of the store.
-
-        Parameters
-        ----------
-        starts : sequence of int
-            First samples, as in the column ``start`` of `segments`.
-        window : int
-            Samples in a segment.
-
-        Returns
-        -------
-        numpy.ndarray
-            int16, shape (len(starts), window).
-        """
+        """Copy the segments that begin at `starts`: int16, shape (len(starts), window)."""
         return np.stack([self.samples[start : start + window] for start in starts])
 
 
 def build_store(corpus, folder="cache", *, progress=True):
-    """Write all usable audio of a corpus into one file, once, and open it.
+    """Write all usable audio of a corpus into one file, unless that exists, and open it.
 
-    The store is named by the fingerprint of the corpus: unchanged audio finds its store again,
-    changed audio makes another. It is whole or not there.
+    A store is named by the fingerprint of its corpus: unchanged audio finds its store again,
+    changed audio makes another one. A store is written completely or not at all.
 
     Parameters
     ----------
-    corpus : pandas.DataFrame
-        As from `load_corpus`.
-    folder : str or Path
-        Where stores are kept.
-    progress : bool
-        Show a progress bar.
+    corpus : pandas.DataFrame from `load_corpus`
+    folder : str or Path, where stores are kept
+    progress : bool, whether to show a progress bar
 
     Returns
     -------
@@ -196,8 +128,7 @@ def build_store(corpus, folder="cache", *, progress=True):
 
     Raises
     ------
-    ValueError
-        If no track is usable, or a file has changed since the corpus was read.
+    ValueError, if no track is usable, or a file has changed since the corpus was read
 
     Examples
     --------
@@ -206,44 +137,37 @@ def build_store(corpus, folder="cache", *, progress=True):
     tracks = usable(corpus)
     if tracks.empty:
         raise ValueError(f"none of the tracks can be used: {describe_left_out(corpus)}.")
-    place = Path(folder) / f"store-{fingerprint(corpus)}-{_FORMAT}"
+    table = TrackTable(tracks, genre_names(corpus), fingerprint(corpus))
+    place = Path(folder) / f"store-{table.fingerprint}-{_FORMAT}"
     if not (place / _FACTS).is_file():
         with locked(Path(folder) / ".stores.lock"):
             remove_leftovers(Path(folder) / "store")  # of any corpus
             if not (place / _FACTS).is_file():  # another process may have built it meanwhile
                 with whole_folder(place) as beside:
-                    _write_store(corpus, tracks, beside, progress)
+                    _write_store(table, tracks, beside, progress)
     return SegmentStore(place)
 
 
-def _write_store(corpus, tracks, folder, progress):
-    offsets = np.concatenate([[0], np.cumsum(tracks["n_samples"])]).astype(np.int64)
-    target, shape = folder / _SAMPLES, (int(offsets[-1]),)
+def _write_store(table, tracks, folder, progress):
+    target, shape = folder / _SAMPLES, (int(tracks["n_samples"].sum()),)
     header = np.lib.format.open_memmap(target, mode="w+", dtype="<i2", shape=shape).offset
-    thread_map(
-        functools.partial(_copy_track, target, header),
-        tracks["path"],
-        offsets[:-1],
-        tracks["n_samples"],
-        tracks["sha256"],
-        desc="Storing",
-        unit="track",
-        disable=not progress,
-    )
-    tracks[["track_id", "genre", "label", "n_samples"]].to_csv(folder / _TRACKS, index=False)
-    facts = {"fingerprint": fingerprint(corpus), "genres": genre_names(corpus)}
+    copy = functools.partial(_copy_track, target, header)
+    columns = [table.tracks["offset"], *(tracks[c] for c in ("path", "n_samples", "sha256"))]
+    thread_map(copy, *columns, desc="Storing", unit="track", disable=not progress)
+    table.tracks.to_csv(folder / _TRACKS, index=False)
+    facts = {"fingerprint": table.fingerprint, "genres": table.genres}
     (folder / _FACTS).write_text(json.dumps(facts))
 
 
-def _copy_track(target, header, path, begin, n_samples, sha256):
+def _copy_track(target, header, offset, path, n_samples, sha256):
     audio = read_audio(path)
     if digest(audio) != sha256:
         raise ValueError(
             f"{path}: has other samples now ({len(audio)}) than when the corpus was read "
             f"({n_samples}). Leave the audio alone while the store is built, and call again."
         )
-    # Written, not mapped: what is mapped counts as memory of this process, and on a full disk it
-    # ends the process instead of raising an error.
+    # Written, not mapped: mapped pages count as memory of this process, and on a full disk a mapped
+    # file ends the process instead of raising an error.
     with target.open("r+b") as file:
-        file.seek(header + audio.itemsize * begin)
+        file.seek(header + audio.itemsize * offset)
         file.write(audio.astype("<i2", copy=False))

@@ -1,4 +1,4 @@
-"""A folder of audio becomes the table of tracks."""
+"""Turn a folder of audio into a table of tracks."""
 
 import functools
 import hashlib
@@ -11,139 +11,145 @@ import pandas as pd
 from tqdm.contrib.concurrent import thread_map
 
 from genre_lib.corpus.audio import AUDIO_SUFFIXES, AudioError, read_audio
-from genre_lib.waveform import WINDOW
+from genre_lib.waveform import SAMPLE_RATE, WINDOW
 
 COLUMNS = ["track_id", "genre", "label", "file", "path", "n_samples", "status", "detail", "sha256"]
 
-# GTZAN is laid out as genres/<genre>/ or, on Kaggle, as Data/genres_original/<genre>/.
-_DEEPEST_GENRE_ROOT = 2
-
-# Controls, halves of characters, ends of lines and of paragraphs: no text to show or to store.
-_NO_TEXT = {"Cc", "Cs", "Zl", "Zp"}
+_DEEPEST_GENRE_ROOT = 2  # levels; on Kaggle, genres lie in Data/genres_original/
+_NOT_TEXT = {"Cc", "Cs", "Zl", "Zp"}  # controls, surrogates, line and paragraph separators
 
 
 class CorpusError(ValueError):
-    """A folder that is no corpus; the message says what was expected and what to do."""
+    """A folder that is not a corpus; the message says what was expected and what to do."""
 
 
 def load_corpus(folder, *, min_samples=WINDOW, progress=True):
-    """Find the tracks below a folder, read each once, and say which can be used.
+    """Find the tracks in a folder, read each of them once, and say which can be used.
 
-    The layouts in which GTZAN is handed on are all understood: ``genres/<genre>/*.au`` or
-    ``*.wav``, Kaggle's ``Data/genres_original/<genre>/``, and plain ``<genre>/``; the folder may
+    All layouts in which GTZAN is distributed are understood: ``genres/<genre>/*.au`` or
+    ``*.wav``, Kaggle's ``Data/genres_original/<genre>/``, and plain ``<genre>/``. The folder may
     be given at any of these levels. A broken file never raises: its row says what is wrong.
 
     Parameters
     ----------
-    folder : str or Path
-        Where the audio is.
-    min_samples : int
-        A track with fewer samples (at 22 050 Hz) has the status ``"too short"``; the window.
-    jobs : int
-        Threads that decode, as joblib counts them.
-    progress : bool
-        Show a progress bar.
+    folder : str or Path, the folder with the audio
+    min_samples : int, fewest samples (at 22 050 Hz) of a track that is not ``"too short"``
+    progress : bool, whether to show a progress bar
 
     Returns
     -------
     pandas.DataFrame
-        One row a track, sorted by genre and track, with the columns
+        One row per track, sorted by genre and track:
 
-        - ``track_id`` (``"blues.00000"``), ``genre``, ``label`` (the genre's place in the
-          alphabet, from 0),
-        - ``file`` (relative to `folder`) and ``path`` (absolute); a byte that is no UTF-8, a line
-          break and the like are written as escapes (``\\xe9``, ``\\n``) everywhere but in ``path``,
-        - ``n_samples`` at 22 050 Hz, 0 where the file cannot be decoded,
+        - ``track_id`` (``"blues.00000"``), ``genre``, ``label`` (the genre's alphabetical rank),
+        - ``file`` (relative to `folder`), ``path`` (absolute). Everywhere but in ``path``, bytes
+          that are not UTF-8 and control characters are escaped (``\\xe9``, ``\\n``),
+        - ``n_samples`` at 22 050 Hz, 0 if the file cannot be decoded,
         - ``status``: ``"ok"``, or why the track is left out: ``"undecodable"``, ``"empty"``,
           ``"not finite"``, ``"too long"``, ``"silent"``, ``"too short"``, ``"second file"``,
-        - ``detail``: the reason in words,
-        - ``sha256`` of the decoded samples, empty where there are none.
+        - ``detail`` (the reason in words), ``sha256`` (of the decoded samples, or empty).
 
     Raises
     ------
-    CorpusError
-        If there is no folder, or no genre folder with audio in it, or one cannot be read.
+    CorpusError, if the folder does not exist, has no genre folder with audio, or cannot be read
+
+    Examples
+    --------
+    >>> corpus = load_corpus("path/to/gtzan")  # doctest: +SKIP
+    >>> corpus.groupby("genre")["status"].value_counts()  # doctest: +SKIP
     """
     folder = Path(folder).expanduser()
     tracks = _list_tracks(folder)
-    found = thread_map(
-        functools.partial(_inspect, min_samples=min_samples),
-        tracks["path"],
-        desc="Reading",
-        unit="track",
-        disable=not progress,
-    )
+    inspect = functools.partial(_inspect, min_samples=min_samples)
+    found = thread_map(inspect, tracks["path"], desc="Reading", unit="track", disable=not progress)
     tracks = pd.concat([tracks, pd.DataFrame(found)], axis=1)
     second = tracks["track_id"].duplicated()
-    first = tracks.drop_duplicates("track_id").set_index("track_id")["file"]
+    first = tracks.groupby("track_id")["file"].transform("first")
     tracks.loc[second, "status"] = "second file"
-    tracks.loc[second, "detail"] = "the track is already read from " + tracks.loc[
-        second, "track_id"
-    ].map(first)
+    tracks.loc[second, "detail"] = "the track is already read from " + first[second]
     return tracks[COLUMNS]
 
 
 def usable(corpus):
-    """Return the rows that can be trained on.
+    """Select the tracks that can be trained on.
 
     Parameters
     ----------
-    corpus : pandas.DataFrame
-        As from `load_corpus`.
+    corpus : pandas.DataFrame from `load_corpus`
 
     Returns
     -------
-    pandas.DataFrame
-        The rows with status ``"ok"``, with a new RangeIndex.
+    pandas.DataFrame, the rows with the status ``"ok"`` and a new RangeIndex
+
+    Examples
+    --------
+    >>> usable(pd.DataFrame({"track_id": ["a", "b"], "status": ["silent", "ok"]}))
+      track_id status
+    0        b     ok
     """
     return corpus[corpus["status"] == "ok"].reset_index(drop=True)
 
 
-def describe_left_out(corpus):
-    """Say how many files of a corpus are left out and why, with the first of each kind.
+def count_tracks(corpus):
+    """Count the files found and the tracks used in each genre.
 
     Parameters
     ----------
-    corpus : pandas.DataFrame
-        As from `load_corpus`.
+    corpus : pandas.DataFrame from `load_corpus`
 
     Returns
     -------
-    str
-        In one line: ``"2 of 9 files are left out: 2 too short (pop/a.wav: 8 samples, ...)"``.
+    pandas.DataFrame
+        One row per genre with a usable track: ``genre``, ``files`` (all), ``tracks`` (usable), and
+        the length of the ``shortest`` and the ``longest`` usable track in seconds.
+
+    Examples
+    --------
+    >>> count_tracks(load_corpus("path/to/gtzan"))  # doctest: +SKIP
     """
+    tracks = usable(corpus)
+    seconds = (tracks["n_samples"] / SAMPLE_RATE).groupby(tracks["genre"])
+    counts = seconds.agg(tracks="size", shortest="min", longest="max")
+    counts.insert(0, "files", corpus.groupby("genre").size())
+    return counts.reset_index()
+
+
+def describe_left_out(corpus):
+    """Say in one line how many files are left out and why, with the first file of each status."""
+    # "2 of 9 files are left out: 2 too short (pop/a.wav: 8 samples, one segment needs 59049)"
     left_out = corpus[corpus["status"] != "ok"]
     kinds = [
         f"{len(files)} {status} ({files['file'].iloc[0]}: {files['detail'].iloc[0]})"
         for status, files in left_out.groupby("status")
     ]
     counted = f"{len(left_out)} of {len(corpus)} files are left out"
-    return ": ".join([counted, ", ".join(kinds)] if kinds else [counted])
+    return f"{counted}: {', '.join(kinds)}" if kinds else counted
 
 
 def digest(samples):
-    """Return the SHA-256 of the int16 samples of a track, in hexadecimal digits."""
+    """Return the SHA-256 of int16 samples, in hexadecimal digits."""
     return hashlib.sha256(samples.astype("<i2", copy=False)).hexdigest()
 
 
 def genre_names(corpus):
-    """Return the genres in the order of their labels, as a list of str."""
+    """List the genres in the order of their labels."""
     return list(corpus.drop_duplicates("label").sort_values("label")["genre"])
 
 
 def fingerprint(corpus):
-    """Identify the usable audio of a corpus, wherever it lies and in whatever container.
+    """Identify the usable audio of a corpus, whatever its folder and file format.
 
     Parameters
     ----------
-    corpus : pandas.DataFrame
-        As from `load_corpus`.
+    corpus : pandas.DataFrame from `load_corpus`
 
     Returns
     -------
-    str
-        16 hexadecimal digits: the beginning of the SHA-256 of every usable track's id, genre
-        and samples.
+    str, 16 digits of the SHA-256 of all usable tracks' ids, genres and samples
+
+    Examples
+    --------
+    >>> fingerprint(load_corpus("path/to/gtzan"))  # doctest: +SKIP
     """
     lines = usable(corpus)[["track_id", "genre", "sha256"]].agg("\t".join, axis=1).sort_values()
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
@@ -151,46 +157,40 @@ def fingerprint(corpus):
 
 def _list_tracks(folder):
     if not folder.is_dir():
-        came = "a file, and no folder" if folder.is_file() else "no such folder"
+        found = "a file, not a folder" if folder.is_file() else "no such folder"
         raise CorpusError(
-            f"{folder}: {came}. Expected the folder with GTZAN's genre folders in it; "
+            f"{folder}: {found}. Expected the folder with GTZAN's genre folders in it; "
             "check the path, or leave DATA empty to use the demo corpus."
         )
-    rows = [
-        (
-            _track_id(genre, _text(path.stem)),
-            genre,
-            _text(path.relative_to(folder)),
-            str(path.resolve()),
-        )
-        for genre_folder in _genre_folders(folder)
-        for genre in [_genre_name(_text(genre_folder.name))]
-        for path in _audio_files(genre_folder)
-    ]
+    rows = []
+    for genre_folder in _genre_folders(folder):
+        genre = _genre_name(_text(genre_folder.name))
+        for path in _audio_files(genre_folder):
+            track_id, file = _track_id(genre, _text(path.stem)), _text(path.relative_to(folder))
+            rows.append((track_id, genre, file, str(path.resolve())))
     tracks = pd.DataFrame(rows, columns=["track_id", "genre", "file", "path"])
     tracks = tracks.sort_values(["genre", "track_id", "file"], ignore_index=True)
-    tracks.insert(2, "label", pd.Categorical(tracks["genre"]).codes.astype(np.int64))
+    tracks["label"] = pd.Categorical(tracks["genre"]).codes.astype(np.int64)
     return tracks
 
 
 def _genre_folders(folder):
     level = [folder]
     for _ in range(_DEEPEST_GENRE_ROOT + 1):
-        children = {parent: _subfolders(parent) for parent in level}
+        below = []
         for parent in level:
-            genres = [child for child in children[parent] if _audio_files(child)]
-            if genres:
+            children = _subfolders(parent)
+            if genres := [child for child in children if _audio_files(child)]:
                 return genres
-        level = [child for parent in level for child in children[parent]]
-    hint = (
-        " The audio lies in the folder itself: give the folder above it."
-        if _audio_files(folder)
-        else ""
-    )
-    raise CorpusError(
+            below += children
+        level = below
+    message = (
         f"{folder}: no genre folder with audio in it. Expected genres/<genre>/, "
-        "Data/genres_original/<genre>/ or <genre>/ with wav, au, flac, ogg or mp3 files." + hint
+        "Data/genres_original/<genre>/ or <genre>/ with wav, au, flac, ogg or mp3 files."
     )
+    if _audio_files(folder):
+        message += " The audio is in the folder itself: give the folder above it."
+    raise CorpusError(message)
 
 
 def _subfolders(folder):
@@ -202,24 +202,22 @@ def _audio_files(folder):
 
 
 def _entries(folder, wanted):
-    # "._name" are the resource forks that macOS leaves in archives: not audio, whatever the suffix.
+    # macOS leaves "._name" resource forks in archives: not audio, whatever their suffix.
     try:
         return sorted(p for p in folder.iterdir() if not p.name.startswith(".") and wanted(p))
     except OSError as error:
         raise CorpusError(
-            f"{folder}: cannot be read ({error.strerror}). Expected a folder whose files may be "
-            "listed and read; give yourself the right to, or take it out of the corpus."
+            f"{folder}: cannot be read ({error.strerror}). Expected a folder whose files can be "
+            "listed and read; change its permissions, or take it out of the corpus."
         ) from error
 
 
 def _text(name):
-    """Return a file name as text of one line, with escapes for what is no text."""
+    """Return a file name as one line of text, with escapes for what is not text."""
     decoded = os.fsencode(name).decode("utf-8", "backslashreplace")
     return "".join(
-        character.encode("unicode_escape").decode()
-        if unicodedata.category(character) in _NO_TEXT
-        else character
-        for character in decoded
+        c.encode("unicode_escape").decode() if unicodedata.category(c) in _NOT_TEXT else c
+        for c in decoded
     )
 
 
@@ -230,9 +228,7 @@ def _genre_name(folder_name):
 
 def _track_id(genre, stem):
     prefix, _, rest = stem.partition(".")
-    if rest and _genre_name(prefix) == genre:
-        return f"{genre}.{rest}"
-    return f"{genre}.{stem}"
+    return f"{genre}.{rest}" if rest and _genre_name(prefix) == genre else f"{genre}.{stem}"
 
 
 def _inspect(path, min_samples):
@@ -241,13 +237,10 @@ def _inspect(path, min_samples):
         samples = read_audio(path)
     except AudioError as error:
         return row | {"status": error.reason, "detail": error.detail}
-    row["n_samples"] = len(samples)
-    row["sha256"] = digest(samples)
+    n = len(samples)
+    row |= {"n_samples": n, "sha256": digest(samples)}
     if np.ptp(samples) == 0:
-        row |= {"status": "silent", "detail": f"all {len(samples)} samples are {samples[0]}"}
-    elif len(samples) < min_samples:
-        row |= {
-            "status": "too short",
-            "detail": f"{len(samples)} samples, one segment needs {min_samples}",
-        }
+        row |= {"status": "silent", "detail": f"all {n} samples are {samples[0]}"}
+    elif n < min_samples:
+        row |= {"status": "too short", "detail": f"{n} samples, one segment needs {min_samples}"}
     return row

@@ -1,87 +1,53 @@
-"""The state of a training after each epoch, from which one that was killed goes on."""
+"""The state of training after each epoch, from which an interrupted run resumes."""
 
-import contextlib
 import hashlib
 import io
 import json
-import os
 import time
 import warnings
 
 import keras
 import numpy as np
 
+from genre_lib.files import whole_file
+
 _DIGEST_SIZE = hashlib.sha256().digest_size
+_OF_STOPPING = ("best", "best_epoch", "wait", "stopped_epoch")
 
 
 class Checkpoints(keras.callbacks.Callback):
-    """Keeps the state of a training after each epoch, and goes on from it.
+    """Saves the state of training to one file after each epoch, and restores it."""
 
-    A training that was interrupted and goes on ends with the weights of one that was not, bit for
-    bit where the same processor computes with the same number of threads.
-
-    Parameters
-    ----------
-    path : Path
-        Of the state: one file, which is whole or not there.
-    made_from : dict
-        What shapes the training, as can be written as JSON. A state made from anything else is
-        ignored.
-    stopping : keras.callbacks.EarlyStopping
-        Of the same training, before this one among its callbacks. Its state is kept, too.
-
-    Attributes
-    ----------
-    history : list of dict
-        One an epoch: ``loss``, ``accuracy``, ``val_loss``, ``val_accuracy``, ``seconds``.
-    seconds : float
-        That were spent on the training, all calls together.
-    stopped : bool
-        Whether training has been stopped early.
-
-    Notes
-    -----
-    The state is that of the weights, the moving statistics, the optimizer, the history and the
-    early stopping. The order of the segments follows from the seed and the epoch alone.
-    """
+    # The state is that of the weights (moving statistics included), the optimizer, the history and
+    # the early stopping; the order of the segments follows from seed and epoch alone. So a run that
+    # was interrupted ends with the weights of one that was not: bit for bit, if the same processor
+    # computes with as many threads. A state that was made from anything but `made_from` is ignored.
+    # Among the callbacks, `stopping` (a `keras.callbacks.EarlyStopping`) must come before this one.
 
     def __init__(self, path, made_from, stopping):
         super().__init__()
         self.path, self.stopping = path, stopping
-        self.made_from = json.loads(json.dumps(made_from))
-        self.history, self.seconds, self.stopped = [], 0.0, False
-        self._resumed = None
-        self._since = time.perf_counter()
+        self.made_from = json.loads(json.dumps(made_from))  # tuples become lists, as in the file
+        self.history, self.stopped = [], False  # one dict per epoch; whether it stopped early
+        self._resumed = {}
 
     def restore(self, model):
-        """Bring back the state that is kept, if there is one that can be used.
+        """Restore the saved state, if there is a usable one, and return the number of epochs done.
 
-        Parameters
-        ----------
-        model : keras.Model
-            Compiled, with its first weights.
-
-        Returns
-        -------
-        int
-            Epochs that are done.
-
-        Warns
-        -----
-        UserWarning
-            If there is a state that cannot be used; training then begins anew.
+        A state that cannot be used is warned about, and training then begins anew.
         """
         if not self.path.exists():
             return 0
         if not model.optimizer.built:  # one that scales the loss would add to its variables
             model.optimizer.build(model.trainable_variables)
+        variables = _variables(model)
         try:
             facts, arrays = _read(self.path)
             if facts["made_from"] != self.made_from:
                 raise ValueError("it was made by other versions, or from other choices")
-            state, best = arrays[: facts["n_state"]], arrays[facts["n_state"] :]
-            _check_shapes(state, _variables(model))
-            _check_shapes(best, model.weights)
+            shapes = [tuple(variable.shape) for variable in [*variables, *model.weights]]
+            if [array.shape for array in arrays] != shapes:
+                raise ValueError("it belongs to another network")
         except (OSError, ValueError, KeyError) as error:
             warnings.warn(
                 f"{self.path}: the state of an interrupted training cannot be used ({error}). The "
@@ -89,40 +55,29 @@ class Checkpoints(keras.callbacks.Callback):
                 stacklevel=2,
             )
             return 0
-        for variable, value in zip(_variables(model), state, strict=True):
+        for variable, value in zip(variables, arrays, strict=False):
             variable.assign(value)
         self.history, self.stopped = facts["history"], facts["stopped"]
-        self.seconds = facts["seconds"]
-        self._resumed = facts["stopping"] | {"best_weights": best}
+        self._resumed = facts["stopping"] | {"best_weights": arrays[len(variables) :]}
         return len(self.history)
 
     def on_train_begin(self, logs=None):
-        """Hand the early stopping its state; it has just begun anew."""
-        for name, value in (self._resumed or {}).items():
+        """Restore the early stopping, which has just reset itself; begin to count the time."""
+        for name, value in self._resumed.items():
             setattr(self.stopping, name, value)
-
-    def on_epoch_begin(self, epoch, logs=None):
-        """Note when the epoch begins."""
-        self._begin = time.perf_counter()
+        self._since = time.perf_counter()
 
     def on_epoch_end(self, epoch, logs=None):
-        """Keep the state."""
-        now = time.perf_counter()
-        self.history.append({**(logs or {}), "seconds": round(now - self._begin, 3)})
-        self.seconds += now - self._since
-        self._since = now
+        """Save the state."""
+        since, self._since = self._since, time.perf_counter()
+        self.history.append({**(logs or {}), "seconds": round(self._since - since, 3)})
         self.stopped = self.model.stop_training
         state = [keras.ops.convert_to_numpy(variable) for variable in _variables(self.model)]
         facts = {
             "made_from": self.made_from,
             "history": self.history,
-            "seconds": self.seconds,
             "stopped": self.stopped,
-            "stopping": {
-                name: getattr(self.stopping, name)
-                for name in ("best", "best_epoch", "wait", "stopped_epoch")
-            },
-            "n_state": len(state),
+            "stopping": {name: getattr(self.stopping, name) for name in _OF_STOPPING},
         }
         _write(self.path, facts, state + self.stopping.best_weights)
 
@@ -131,27 +86,13 @@ def _variables(model):
     return [*model.weights, *model.optimizer.variables]
 
 
-def _check_shapes(arrays, variables):
-    if [array.shape for array in arrays] != [tuple(variable.shape) for variable in variables]:
-        raise ValueError("it is that of another network")
-
-
 def _write(path, facts, arrays):
     content = io.BytesIO()
     names = {f"array_{number:04d}": array for number, array in enumerate(arrays)}
     np.savez(content, facts=json.dumps(facts), **names)
-    beside = path.with_name(f"{path.name}.partial")
-    try:
-        with beside.open("wb") as file:
-            file.write(hashlib.sha256(content.getbuffer()).digest())
-            file.write(content.getbuffer())
-            file.flush()
-            # Else a file system may rename before it writes, and keep neither through a power cut.
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        with contextlib.suppress(OSError):
-            beside.unlink()
+    with whole_file(path) as beside, beside.open("wb") as file:
+        file.write(hashlib.sha256(content.getbuffer()).digest())
+        file.write(content.getbuffer())
 
 
 def _read(path):

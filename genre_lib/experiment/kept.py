@@ -2,8 +2,8 @@
 
 ``<runs_dir>/<corpus>/<profile>/<phase>/rotation-<k>-seed-<s>/`` holds ``run.json``,
 ``history.csv``, ``predictions.npz`` and ``model.keras``. What defines a run is its place, so a run
-is found again exactly when it would come out the same. Hidden beside it lie its lock and the state
-of its training while that lasts, and ``<run>.failed.json`` if it failed.
+is found again exactly when it would come out the same. Hidden beside it lie its lock and, during
+training, the state of that; if the run failed, also ``<run>.failed.json``.
 """
 
 import contextlib
@@ -24,10 +24,11 @@ from genre_lib.provenance import without_home
 
 _FACTS, _HISTORY, _PREDICTIONS = "run.json", "history.csv", "predictions.npz"
 _WEIGHTS = "model.keras"
-# What is read of them; a run that another version kept may lack some of it.
+# What is read from them; a run that another version kept may lack some of it.
 _NEEDED_FACTS = {"rotation", "seed", "seconds"}
 _NEEDED_HISTORY = {"epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds"}
 _NEEDED_SEGMENTS = {"split", "track_id", "segment", "label"}
+_UNREADABLE = (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,17 +38,19 @@ class RunResult:
     Parameters
     ----------
     folder : Path
-        Where it is kept.
     facts : dict
         Profile, phase, rotation, seed, corpus, versions, machine, commit, duration.
     history : pandas.DataFrame
-        One row per epoch: ``epoch`` (from 1), ``loss``, ``accuracy``, ``val_loss``,
-        ``val_accuracy``, ``seconds``.
+        ``epoch`` (from 1), ``loss``, ``accuracy``, ``val_loss``, ``val_accuracy``, ``seconds``.
     segments : pandas.DataFrame
-        The segments of the test and the validation partition: ``split``, ``track_id``,
-        ``segment``, ``label``.
+        Of the test and validation partitions: ``split``, ``track_id``, ``segment``, ``label``.
     probabilities : numpy.ndarray
         float32, shape (n_segments, n_genres), in the order of `segments`.
+
+    Examples
+    --------
+    >>> (result,) = workspace.runs(ACCUMULATION)[ACCUMULATION]  # doctest: +SKIP
+    >>> segments, probabilities = result.predictions("test")  # doctest: +SKIP
     """
 
     folder: Path
@@ -57,19 +60,9 @@ class RunResult:
     probabilities: np.ndarray
 
     def predictions(self, split="test"):
-        """Return the segments of a split, and their probabilities.
+        """Return the segments of a split (``"test"`` or ``"valid"``) and their probabilities.
 
-        Parameters
-        ----------
-        split : str
-            ``"test"`` or ``"valid"``.
-
-        Returns
-        -------
-        pandas.DataFrame
-            ``track_id``, ``segment``, ``label``; one row per segment.
-        numpy.ndarray
-            float32, shape (n_segments, n_genres).
+        A row per segment (``track_id``, ``segment``, ``label``); shape (n_segments, n_genres).
         """
         rows = (self.segments["split"] == split).to_numpy()
         return self.segments[rows].reset_index(drop=True), self.probabilities[rows]
@@ -81,14 +74,9 @@ class KeptRuns:
     Parameters
     ----------
     runs_dir : str or Path
-        The folder of all kept runs.
+        Folder of all kept runs.
     fingerprint : str
-        Of the corpus, as from `genre_lib.corpus.fingerprint`.
-
-    Attributes
-    ----------
-    runs_dir, folder : Path
-        The folder of all kept runs, and that of this corpus in it.
+        Identifies the corpus; see `genre_lib.corpus.fingerprint`.
 
     Examples
     --------
@@ -116,28 +104,24 @@ class KeptRuns:
         return self.profile_folder(run.profile) / run.phase.name / name
 
     def training_state(self, run):
-        """Return the file that holds the state of a run's training while that lasts."""
-        place = self.place(run)
-        return place.with_name(f".{place.name}.training")
+        """Return the file that holds the state of a run during its training."""
+        return self._beside(run, ".{}.training")
 
     def locked(self, run):
         """Return a context in which no other process trains the run."""
-        place = self.place(run)
-        return files.locked(place.with_name(f".{place.name}.lock"))
+        return files.locked(self._beside(run, ".{}.lock"))
 
     def remove_leftovers(self, run):
-        """Remove what processes that were killed while they kept the run left behind."""
-        for path in (self.place(run), self.training_state(run)):
+        """Remove what processes that were killed while keeping the run left behind."""
+        for path in (self.place(run), self.training_state(run), self._failure(run)):
             files.remove_leftovers(path)
 
     def save(self, run, facts, history, segments, probabilities, save_model):
-        """Keep a run, whole or not at all; arguments as in `RunResult`.
-
-        `save_model` is a function that writes a ``.keras`` file to a path.
-        """
+        """Keep a run, whole or not at all; `save_model` writes a ``.keras`` file to a path."""
         with files.whole_folder(self.place(run)) as folder:
             history.to_csv(folder / _HISTORY, index=False)
-            columns = {name: segments[name].to_numpy(_dtype(segments[name])) for name in segments}
+            # Text as fixed-width strings: arrays of objects would be pickled, and are never read.
+            columns = {name: np.array(segments[name].tolist()) for name in segments}
             np.savez_compressed(folder / _PREDICTIONS, **columns, probabilities=probabilities)
             save_model(folder / _WEIGHTS)
             names = (_HISTORY, _PREDICTIONS, _WEIGHTS)
@@ -147,17 +131,10 @@ class KeptRuns:
         self.training_state(run).unlink(missing_ok=True)
 
     def load(self, run):
-        """Read a kept run.
+        """Read a kept run as a `RunResult`.
 
-        Parameters
-        ----------
-        run : Run
-
-        Returns
-        -------
-        RunResult or None
-            None if no run is kept there, if its files are not those that were kept (by their
-            checksums), or if another version kept it and something is missing.
+        None if it is not kept, if its files are not those that were kept (by their checksums), or
+        if the version that kept it left out something that is needed.
         """
         return _read(self.place(run))
 
@@ -175,14 +152,13 @@ class KeptRuns:
             if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
                 reason += f" (make room for {self.place(run)}, and call again)"
             reason = without_home(reason)  # for the report; the traceback is for this machine
-            # On a full disk the note may fail like the run; the reason is told all the same.
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # a full disk, which may be the reason itself
                 self.note_failure(run, reason, traceback.format_exc())
             return reason
         return None
 
     def note_failure(self, run, reason, details=""):
-        """Note that a run failed; the note goes when the run is kept."""
+        """Note that a run failed; the note is removed when the run is kept."""
         time = datetime.datetime.now().astimezone().isoformat(" ", "seconds")
         note = {"reason": reason, "traceback": details, "time": time}
         with files.whole_file(self._failure(run)) as path:
@@ -201,25 +177,28 @@ class KeptRuns:
         return {run: reason for run, reason in reasons.items() if reason}
 
     def copy_without_weights(self, run, target):
-        """Copy a kept run to other `KeptRuns`; of its weights, only the checksum."""
+        """Copy a kept run to other `KeptRuns`, with only the checksum of its weights."""
         source, folder = self.place(run), target.place(run)
         folder.mkdir(parents=True)
         facts = json.loads((source / _FACTS).read_text())
         facts["sha256_of_weights"] = facts["sha256"].pop(_WEIGHTS, None)
-        for name in facts["sha256"]:
+        for name in (_HISTORY, _PREDICTIONS):
             shutil.copyfile(source / name, folder / name)
         (folder / _FACTS).write_text(json.dumps(facts, indent=2))
 
     def _failure(self, run):
+        return self._beside(run, "{}.failed.json")
+
+    def _beside(self, run, name):
         place = self.place(run)
-        return place.with_name(f"{place.name}.failed.json")
+        return place.with_name(name.format(place.name))
 
 
 def _read(folder):
     try:
         facts = json.loads((folder / _FACTS).read_text())
         names = [_HISTORY, _PREDICTIONS]
-        if "sha256_of_weights" not in facts:  # those of a published run were left behind
+        if "sha256_of_weights" not in facts:  # a published run comes without them
             names.append(_WEIGHTS)
         if any(files.checksum(folder / name) != facts["sha256"][name] for name in names):
             return None
@@ -228,53 +207,43 @@ def _read(folder):
         probabilities = columns.pop("probabilities")
         segments = pd.DataFrame(columns)
         history = pd.read_csv(folder / _HISTORY)
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+    except _UNREADABLE:
         return None
-    whole = (
-        set(facts) >= _NEEDED_FACTS
-        and set(history) >= _NEEDED_HISTORY
-        and set(segments) >= _NEEDED_SEGMENTS
-        and len(probabilities) == len(segments)
-    )
-    return RunResult(folder, facts, history, segments, probabilities) if whole else None
-
-
-def _dtype(column):
-    return column.dtype if pd.api.types.is_numeric_dtype(column) else str
+    lacking = (_NEEDED_FACTS - set(facts), _NEEDED_HISTORY - set(history))
+    if any(lacking) or _NEEDED_SEGMENTS - set(segments) or len(probabilities) != len(segments):
+        return None
+    return RunResult(folder, facts, history, segments, probabilities)
 
 
 def load_network(result):
-    """Load the network of a kept run. No code that its file may contain is run.
+    """Load the network of a kept run, without executing any code that its file may contain.
 
     Parameters
     ----------
     result : RunResult
-        Of a run that was trained here: a published one has no weights.
+        Not a published one: those come without weights.
 
     Returns
     -------
     keras.Model
+        From int16 samples, shape (batch, window, 1), to probabilities, shape (batch, n_genres).
 
     Raises
     ------
     ValueError
-        If the file is not one of this project's networks: damaged, or with a layer that brings its
-        own code.
+        If the file is not a network of this project: damaged, or with a layer that brings code.
 
     Examples
     --------
-    >>> network = load_network(result)  # doctest: +SKIP
-    >>> network.predict(samples).shape  # doctest: +SKIP
+    >>> load_network(result).predict(samples).shape  # doctest: +SKIP
     (21, 10)
     """
-    # Imported here: what else is kept is read without Keras.
-    import keras
+    import keras  # here, because everything else that is kept is read without it
 
     path = result.folder / _WEIGHTS
-    unreadable = (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile)
     try:
         return keras.saving.load_model(path, safe_mode=True)
-    except unreadable as error:
+    except _UNREADABLE as error:
         raise ValueError(
             f"{path}: is not loaded ({str(error).splitlines()[0]}). Expected a network of this "
             "project, which contains no code: code that a file brings is never run. Remove "

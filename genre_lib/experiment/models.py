@@ -13,64 +13,48 @@ from genre_lib.network.resnet1d import build_resnet1d
 
 
 class Networks:
-    """Gives every run an untrained network, compiled once for all runs of a phase.
+    """Gives every run its untrained network, compiled once for successive runs that share it."""
 
-    To trace and compile thirty layers takes as long as several epochs of a small corpus, and the
-    runs of a phase, and some phases, differ in nothing that is compiled.
-    """
+    # Compiling thirty layers takes as long as several epochs of a small corpus.
 
     def __init__(self):
         self._key = self._model = None
 
     def give(self, run, n_classes):
-        """Return the network of a run, as `build_model` makes it.
-
-        Parameters
-        ----------
-        run : Run
-        n_classes : int
-            Number of genres.
-
-        Returns
-        -------
-        keras.Model
-            To be used until the next call, which may give the same.
-        """
+        """Return the network of a run; the next call may return the same model, reset."""
         compiled = dataclasses.replace(
             run.phase, name="", label="", protocol="", reestimates=False, patience_in_updates=False
         )
         key = (run.profile, compiled, n_classes)
         keras.utils.set_random_seed(run.seed)
         if key == self._key:
-            _copy_state(build_model(run, n_classes), self._model)
+            fresh = build_model(run, n_classes)
+            self._model.set_weights(fresh.get_weights())
+            variables = zip(self._model.optimizer.variables, fresh.optimizer.variables, strict=True)
+            for old, new in variables:
+                old.assign(new)
         else:
             self.forget()
             self._model, self._key = build_model(run, n_classes), key
         return self._model
 
     def forget(self):
-        """Let go of the network, and of the memory that it takes."""
-        # Keras holds on to each network of a process until it is told.
+        """Release the network and its memory."""
         self._key = self._model = None
+        # Keras holds on to every network of a process until it is told to let go.
         keras.utils.clear_session(free_memory=True)
         gc.collect()
 
 
-def _copy_state(source, target):
-    target.set_weights(source.get_weights())
-    for old, new in zip(target.optimizer.variables, source.optimizer.variables, strict=True):
-        old.assign(new)
-
-
 def build_model(run, n_classes):
-    """Build and compile the network of a run; its first weights follow from the seed alone."""
+    """Build and compile the network of a run; its initial weights follow from the seed alone."""
     model = compile_model(run.profile, run.phase, n_classes, rematerialize=run.phase.whole_batch)
     _draw_kernels(model, run.seed)
     return model
 
 
 def compile_model(profile, phase, n_classes, *, rematerialize=False):
-    """Build and compile the network of a phase, with weights that are still to be drawn."""
+    """Build and compile the network of a phase, with arbitrary initial weights."""
     device = devices.find_device()
     precision = devices.choose_precision(profile.precision, device)
     options = {"width": profile.width, "bn_momentum": profile.bn_momentum} | phase.network
@@ -95,8 +79,8 @@ def compile_model(profile, phase, n_classes, *, rematerialize=False):
 
 
 def _create_variables(model, n_classes):
-    # Else Keras makes those of the optimizer and of the metrics in the first update, and TensorFlow
-    # traces an update that makes variables twice: of a small training, that is a good part.
+    # Otherwise Keras creates those of the optimizer and the metrics in the first update, which
+    # TensorFlow therefore traces twice. In a small training, that is much of the time.
     model.optimizer.build(model.trainable_variables)
     label, prediction = np.zeros(1), np.full((1, n_classes), 1 / n_classes, dtype=np.float32)
     model.compute_metrics(None, label, prediction)
@@ -104,7 +88,7 @@ def _create_variables(model, n_classes):
 
 
 def _draw_kernels(model, seed):
-    # What Keras has done, and comes out the same, but not from the random numbers that it shares
+    # Glorot's distribution, like Keras itself, but not from the random numbers that Keras shares
     # with all threads of the process: those of a Dask worker draw some, too.
     numbers = random.Random(seed)
     for weights in model.trainable_variables:

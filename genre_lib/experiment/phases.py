@@ -1,9 +1,8 @@
 """The phases: the ways to train and test that are compared. A new one is added here, and only here.
 
-The original's three phases are `NORMAL`, `l2_phase` and `ACCUMULATION`. A variant changes one thing
-about one of them, to explain its result: an entry in `VARIANTS` is all that it takes. Profiles name
-the variants that they train, notebook 05 shows each of them, and `make report` trains what is
-missing.
+The original's are `NORMAL`, `l2_phase` and `ACCUMULATION`. A variant changes one thing about one of
+them, to explain its result: add it to `VARIANTS`. The profile `paper` trains all variants, others
+those that they name; notebook 05 shows each, and `make report` trains what is missing.
 """
 
 import dataclasses
@@ -77,7 +76,7 @@ def l2_phase(weight):
 
 
 def protocol_phase(protocol):
-    """Return the normal phase under a protocol; under the original's, it is `NORMAL` itself.
+    """Return the normal phase under one of `PROTOCOLS`; under the original's, `NORMAL` itself.
 
     Examples
     --------
@@ -91,21 +90,19 @@ def protocol_phase(protocol):
 
 
 def main_phases(profile):
-    """List the original's phases: normal, L2 with each of the profile's weights, accumulation."""
+    """List the original's phases: normal, L2 with each of the profile's weights, accumulation.
+
+    Examples
+    --------
+    >>> from genre_lib.experiment import DEMO
+    >>> [phase.name for phase in main_phases(DEMO)]
+    ['normal', 'l2-0.01', 'l2-0.0001', 'accumulation']
+    """
     return [NORMAL, *map(l2_phase, profile.l2_lambdas), ACCUMULATION]
 
 
 def variant_phases(profile):
-    """List the variants that a profile trains.
-
-    Parameters
-    ----------
-    profile : Profile
-
-    Returns
-    -------
-    dict of str to list of Phase
-        By their names in `VARIANTS`.
+    """Return the variants that a profile trains, as a dict of name to list of `Phase`.
 
     Examples
     --------
@@ -116,16 +113,19 @@ def variant_phases(profile):
     return {name: VARIANTS[name](profile) for name in profile.variants}
 
 
-def _vary(phase, name, label, **changes):
-    changes = {"name": f"{phase.name}-{name}", "label": f"{phase.label}, {label}"} | changes
-    return dataclasses.replace(phase, **changes)
+def _vary(name, label, *phases, **changes):
+    return [
+        dataclasses.replace(
+            phase, name=f"{phase.name}-{name}", label=f"{phase.label}, {label}", **changes
+        )
+        for phase in phases
+    ]
 
 
 def _l2_mean(profile):
-    strongest = sorted(profile.l2_lambdas)[-1:]  # of none, where the profile has no L2 phase
     return [
         Phase(f"l2-mean-{weight:g}", f"λ = {weight:g}, mean", {"l2": weight, "l2_reading": "mean"})
-        for weight in strongest
+        for weight in sorted(profile.l2_lambdas)[-1:]  # the strongest, if there is one
     ]
 
 
@@ -134,39 +134,25 @@ def _whole_batch(profile):
     return [Phase(f"batch-{size}", f"whole batches of {size}", whole_batch=True)]
 
 
-def _group_norm(profile):
-    network = {"normalization": "group"}
-    return [_vary(ACCUMULATION, "group-norm", "group normalisation", network=network)]
-
-
 def _momentum(profile):
-    # The default of Keras; where the profile has that, what it takes to see the difference.
+    # The default of Keras; if the profile has that, one that makes the difference visible.
     momentum = 0.9 if profile.bn_momentum == 0.99 else 0.99
-    name = f"momentum-{momentum:g}"
-    network = {"bn_momentum": momentum}
-    return [
-        _vary(phase, name, f"momentum {momentum:g}", network=network)
-        for phase in (NORMAL, ACCUMULATION)
-    ]
-
-
-def _statistics(profile):
-    return [
-        _vary(phase, "statistics", "statistics anew", reestimates=True)
-        for phase in (NORMAL, ACCUMULATION)
-    ]
-
-
-def _patience(profile):
-    return [_vary(ACCUMULATION, "patience", "patience in updates", patience_in_updates=True)]
+    name, network = f"momentum-{momentum:g}", {"bn_momentum": momentum}
+    return _vary(name, f"momentum {momentum:g}", NORMAL, ACCUMULATION, network=network)
 
 
 VARIANTS = {
     "l2-mean": _l2_mean,
     "whole-batch": _whole_batch,
-    "group-norm": _group_norm,
+    "group-norm": lambda _: _vary(
+        "group-norm", "group normalisation", ACCUMULATION, network={"normalization": "group"}
+    ),
     "momentum": _momentum,
-    "statistics": _statistics,
-    "patience": _patience,
+    "statistics": lambda _: _vary(
+        "statistics", "statistics anew", NORMAL, ACCUMULATION, reestimates=True
+    ),
+    "patience": lambda _: _vary(
+        "patience", "patience in updates", ACCUMULATION, patience_in_updates=True
+    ),
 }
 """By name, functions of a profile that return the phases of a variant."""

@@ -9,107 +9,96 @@ from numbers import Integral, Real
 from genre_lib.experiment.phases import PROTOCOLS, VARIANTS
 from genre_lib.waveform import MAX_SEGMENTS, SHORTEST_WINDOW, WINDOW, hop_of
 
-_WHOLE = ("a whole number from 1", lambda n: isinstance(n, Integral) and n >= 1)
-_NUMBER = ("a number from 0", lambda x: isinstance(x, Real) and 0 <= x < math.inf)
+
+def _whole(n, least=1):
+    return isinstance(n, Integral) and n >= least
 
 
-def _some_of(names):
-    return (
-        f"a tuple of names among {', '.join(names)}",
-        lambda given: isinstance(given, tuple) and set(given) <= set(names),
-    )
+def _number(x):
+    return isinstance(x, Real) and 0 <= x < math.inf
 
 
-# What each choice may be by itself; how they go together, a profile says when it is made.
+def _tuple(given, holds):
+    return isinstance(given, tuple) and len(set(given)) == len(given) and all(map(holds, given))
+
+
+_COUNTS = ("max_segments", "batch_size", "accumulated_batch_size", "micro_batch_size", "epochs")
+_AT_LEAST = f"{SHORTEST_WINDOW}, the least that the depth of the network allows"
+
+# What each choice may be by itself; `Profile` checks how they go together.
 _EXPECTED = {
-    **dict.fromkeys(("max_segments", "batch_size", "accumulated_batch_size"), _WHOLE),
-    **dict.fromkeys(("micro_batch_size", "epochs"), _WHOLE),
-    **dict.fromkeys(("learning_rate", "patience"), _NUMBER),
-    "window": (
-        f"a whole number from {SHORTEST_WINDOW}, the least that the depth of the network allows",
-        lambda n: isinstance(n, Integral) and n >= SHORTEST_WINDOW,
+    **dict.fromkeys(_COUNTS, ("a whole number from 1", _whole)),
+    **dict.fromkeys(("learning_rate", "patience"), ("a number from 0", _number)),
+    "window": (f"a whole number from {_AT_LEAST}", lambda n: _whole(n, SHORTEST_WINDOW)),
+    "width": ("a number above 0", lambda x: _number(x) and x > 0),
+    "bn_momentum": ("a number from 0 and below 1", lambda x: _number(x) and x < 1),
+    "l2_lambdas": ("a tuple of numbers from 0, each once", lambda xs: _tuple(xs, _number)),
+    "protocols": (
+        f"a tuple of names among {', '.join(PROTOCOLS)}, each once",
+        lambda names: _tuple(names, PROTOCOLS.__contains__),
     ),
-    "width": ("a number above 0", lambda x: _NUMBER[1](x) and x > 0),
-    "bn_momentum": ("a number from 0 and below 1", lambda x: _NUMBER[1](x) and x < 1),
-    "l2_lambdas": (
-        "a tuple of numbers from 0, each once",
-        lambda given: (
-            isinstance(given, tuple)
-            and all(map(_NUMBER[1], given))
-            and len(set(given)) == len(given)
-        ),
+    "variants": (
+        f"a tuple of names among {', '.join(VARIANTS)}, each once",
+        lambda names: _tuple(names, VARIANTS.__contains__),
     ),
-    "protocols": _some_of(PROTOCOLS),
-    "variants": _some_of(VARIANTS),
     "seeds": (
         "a tuple of whole numbers from 0, one at least and each once",
-        lambda given: (
-            isinstance(given, tuple)
-            and len(set(given)) == len(given) > 0
-            and all(isinstance(n, Integral) and n >= 0 for n in given)
-        ),
+        lambda seeds: _tuple(seeds, lambda n: _whole(n, 0)) and seeds,
     ),
 }
 
 
 @dataclasses.dataclass(frozen=True)
 class Profile:
-    """Every choice of an experiment.
+    """Every choice of an experiment: the one place to change a hyper-parameter.
 
-    This is the one place to change a hyper-parameter: edit a profile below, or make another with
-    ``dataclasses.replace(DEMO, name="mine", width=0.25)``. A run is kept under the choices that
-    shaped it, so a changed profile trains anew and an unchanged one is found done.
+    Runs are kept under the choices that shaped them: a changed profile trains anew.
 
     Parameters
     ----------
     name : str
-        What it is called on the command line.
-    window : int
-        Samples of a segment (22 050 Hz). The hop is a quarter of it, rounded down.
-    max_segments : int
-        Most segments taken from a track.
+        Its name on the command line.
+    window, max_segments : int
+        Samples in a segment, at 22 050 Hz, and the maximum number of segments per track.
     n_partitions : int
-        Parts of the corpus: one trains, the next validates, the one after tests.
-    width : float
-        Factor on the number of filters of the network; 1 is the original.
-    bn_momentum : float
-        Momentum of the moving statistics of batch normalisation.
+        Parts of the corpus: one trains, the next validates, the one after that tests.
+    width, bn_momentum : float
+        Factor on the number of filters, and momentum of batch normalisation's moving statistics.
     learning_rate : float
-        Of Adam.
+        Learning rate of Adam.
     batch_size : int
         Segments in an update of the normal and the L2 phase.
     accumulated_batch_size, micro_batch_size : int
         Segments in an update of the accumulation phase, and in each of its micro-batches.
     epochs, patience : int
-        Most epochs, and epochs without a lower validation loss after which training ends.
+        Maximum number of epochs, and epochs without a lower validation loss before training ends.
     l2_lambdas : tuple of float
-        Weights of the penalty in the L2 phase, one phase each.
-    rotations : int
-        Rotations that the normal phase runs, from the first; at most `n_partitions`.
-    other_rotations : int
-        Rotations that each other phase runs, from the first.
+        Weights of the penalty; each is an L2 phase.
+    rotations, other_rotations, variant_rotations : int
+        Rotations, from the first, that the normal phase, each other phase and each variant run.
     protocols : tuple of str
-        Those under which the normal phase is run, of `PROTOCOLS`; one that a corpus does not allow
-        is left out. All other phases follow the original.
+        Those of `PROTOCOLS` under which the normal phase runs, if the corpus allows them. All other
+        phases follow the original protocol.
     variants : tuple of str
-        Those of the phases' variants that are run; see `genre_lib.experiment.phases.variant_phases`.
-    variant_rotations : int
-        Rotations that each variant runs, from the first.
-    seeds : tuple of int
-        One run of everything for each; of the first weights and of the order of the segments.
-    partition_seed : int
-        Of the partitions, which all runs share.
+        Those of `VARIANTS` that are run.
+    seeds, partition_seed : tuple of int, int
+        Everything is run with each seed (of weights and segment order), on the same partitions.
     jit_compile : bool or "auto"
-        Compile the training step with XLA; by itself where that trains faster, see
-        `genre_lib.network.devices.choose_compilation`.
+        Compile the training step with XLA; "auto" does if that trains faster on the device.
     precision : {"auto", "float32", "mixed_bfloat16", "mixed_float16"}
-        What the network computes with; its weights, its normalisations and its softmax are float32
-        in any case. By itself what the device is good at, see `genre_lib.network.devices.choose_precision`.
+        What the network computes with; "auto" takes what suits the device. Weights, normalisations
+        and softmax are float32 in any case.
 
     Raises
     ------
     ValueError
-        If a choice cannot be; the message names it, what came and what was expected.
+        If a choice is impossible; the message names it, what was given and what was expected.
+
+    Examples
+    --------
+    >>> mine = dataclasses.replace(DEMO, name="mine", width=0.25)
+    >>> mine.digest() == DEMO.digest()
+    False
     """
 
     name: str
@@ -144,13 +133,10 @@ class Profile:
                 f"n_partitions={self.n_partitions}: training, validation and test need one each; "
                 "use 3 or more."
             )
-        counts = (self.rotations, self.other_rotations, self.variant_rotations)
-        if not all(1 <= count <= self.n_partitions for count in counts):
-            raise ValueError(
-                f"rotations={self.rotations}, other_rotations={self.other_rotations}, "
-                f"variant_rotations={self.variant_rotations}: expected 1 to n_partitions="
-                f"{self.n_partitions}."
-            )
+        names = ("rotations", "other_rotations", "variant_rotations")
+        if not all(1 <= getattr(self, name) <= self.n_partitions for name in names):
+            given = ", ".join(f"{name}={getattr(self, name)}" for name in names)
+            raise ValueError(f"{given}: expected 1 to n_partitions={self.n_partitions}.")
         if self.micro_batch_size > self.accumulated_batch_size:
             raise ValueError(
                 f"micro_batch_size={self.micro_batch_size} is larger than accumulated_batch_size="
@@ -159,18 +145,16 @@ class Profile:
 
     @property
     def hop(self):
-        """Samples from the beginning of a segment to that of the next (75% overlap)."""
+        """Samples from the start of one segment to that of the next (75% overlap)."""
         return hop_of(self.window)
 
     def digest(self):
-        """Return 8 hexadecimal digits for the choices that shape a single run.
-
-        How many runs are made is left out: asking for more rotations, seeds or lambdas keeps
-        the runs that are there. So is what equals its default: a choice that is added here with
-        the old behaviour as its default keeps them, too.
-        """
-        which = {"seeds", "l2_lambdas", "protocols", "variants"}
-        left_out = {"name", "rotations", "other_rotations", "variant_rotations", *which}
+        """Return 8 hexadecimal digits for the choices that shape a single run."""
+        # How many runs are made is left out: asking for more rotations, seeds or lambdas keeps the
+        # existing runs. So is what equals its default: a choice that is added later, with the old
+        # behaviour as its default, keeps them, too.
+        left_out = {"name", "rotations", "other_rotations", "variant_rotations"}
+        left_out |= {"l2_lambdas", "protocols", "variants", "seeds"}
         choices = {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
@@ -192,10 +176,8 @@ LAPTOP = Profile(
     protocols=("original", "artist_filtered"),
     variants=("whole-batch",),
 )
-"""Real audio on two cores: full depth and window, a sixteenth of the filters.
-
-Of what explains the results, what does most: a batch of 80 that is normalised as a whole.
-"""
+"""Real audio on two cores: full depth and window, a sixteenth of the filters, and of the variants
+the one that explains most, a batch of 80 that is normalised as a whole."""
 
 DEMO = Profile(
     "demo",
@@ -212,11 +194,8 @@ DEMO = Profile(
     protocols=("original", "no_repetitions"),
     variants=("l2-mean", "whole-batch", "group-norm", "momentum"),
 )
-"""The demo corpus on two cores in minutes: the shortest window that the depth allows.
-
-A part of the plan: two rotations, the strongest and the weakest penalty, and the variants but for
-patience in updates and statistics that are estimated anew.
-"""
+"""The demo corpus on two cores in minutes: the shortest window that the depth allows, and a part of
+the plan: without the middle penalty, patience in updates and reestimated statistics."""
 
 SMOKE = Profile(
     "smoke",
@@ -231,27 +210,18 @@ SMOKE = Profile(
     protocols=("original", "no_repetitions"),
     variants=("group-norm",),
 )
-"""As little as shows that everything runs; its numbers mean nothing."""
+"""The least that shows that everything runs; its numbers mean nothing."""
 
 PROFILES = {profile.name: profile for profile in (SMOKE, DEMO, LAPTOP, PAPER)}
 
 
 def get_profile(name):
-    """Return the profile of a name.
+    """Return the profile with a name; raise a `ValueError` that lists `PROFILES` if there is none.
 
-    Parameters
-    ----------
-    name : str
-        A key of `PROFILES`.
-
-    Returns
-    -------
-    Profile
-
-    Raises
-    ------
-    ValueError
-        If there is none of this name.
+    Examples
+    --------
+    >>> get_profile("paper").n_partitions
+    6
     """
     if name not in PROFILES:
         raise ValueError(

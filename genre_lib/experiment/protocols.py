@@ -5,7 +5,7 @@ import pandas as pd
 from genre_lib.corpus.partitions import make_partitions, rotations
 from genre_lib.experiment.phases import PROTOCOLS
 
-_SPLIT = {"train": 0, "valid": 1, "test": 2}  # as the first rotation has them
+_SPLIT = {"train": 0, "valid": 1, "test": 2}  # as in the first rotation
 
 
 def divide(tracks, protocol="original", n_partitions=6, seed=0):
@@ -14,12 +14,11 @@ def divide(tracks, protocol="original", n_partitions=6, seed=0):
     Parameters
     ----------
     tracks : pandas.DataFrame
-        As from `annotate`; for ``"original"`` any table of tracks.
+        As returned by `genre_lib.faults.annotate`; for ``"original"``, any table of tracks.
     protocol : str
         One of `PROTOCOLS`.
     n_partitions, seed : int
-        As for `genre_lib.corpus.partitions.make_partitions`; the fault-filtered split is what it is, and
-        has three.
+        Not for ``"fault_filtered"``, which is published as three partitions.
 
     Returns
     -------
@@ -29,7 +28,13 @@ def divide(tracks, protocol="original", n_partitions=6, seed=0):
     Raises
     ------
     ValueError
-        If the protocol is not known, or these tracks cannot be divided by it.
+        If the protocol is unknown, or cannot divide these tracks.
+
+    Examples
+    --------
+    >>> tracks = pd.DataFrame({"track_id": list("abcdef"), "genre": list("xxxyyy")})
+    >>> divide(tracks, n_partitions=3).value_counts().tolist()
+    [2, 2, 2]
     """
     if protocol not in PROTOCOLS:
         raise ValueError(f"protocol {protocol!r} is not one of {', '.join(PROTOCOLS)}.")
@@ -63,20 +68,27 @@ def _published_split(tracks):
 
 
 def leakage(tracks, partition):
-    """Count the test tracks of each rotation that have a relative among those it was trained on.
+    """Count the test tracks of each rotation that have a relative among its training tracks.
 
     Parameters
     ----------
     tracks : pandas.DataFrame
-        As from `annotate`.
+        As returned by `genre_lib.faults.annotate`.
     partition : pandas.Series
-        As from `genre_lib.corpus.partitions.make_partitions`; tracks that are not in it take no part.
+        As returned by `divide`; tracks that are not in it take no part.
 
     Returns
     -------
     pandas.DataFrame
-        One row a rotation: ``rotation`` (from 1), ``test`` (test tracks), ``repeated`` (those with
-        a repetition in training), ``same_artist`` (those with their artist there).
+        One row per rotation: ``rotation`` (from 1), ``test`` (test tracks), ``repeated`` (those
+        with a repetition in training), ``same_artist`` (those whose artist is in training).
+
+    Examples
+    --------
+    >>> tracks = pd.DataFrame({"track_id": list("abc"), "artist": list("PQP")})
+    >>> tracks["repetition_group"] = None
+    >>> leakage(tracks, pd.Series([0, 1, 2], index=list("abc")))["same_artist"].tolist()
+    [1, 0, 0]
     """
     tracks = tracks[tracks["track_id"].isin(partition.index)].reset_index(drop=True)
     part = partition.loc[tracks["track_id"]].to_numpy()
@@ -97,12 +109,16 @@ def split_segments(run, store):
     ----------
     run : Run
     store : SegmentStore
-        Under a protocol other than the original, with tracks as `Workspace.annotated` has them.
+        Protocols other than the original's need the columns of `genre_lib.faults.annotate`.
 
     Returns
     -------
     dict of str to pandas.DataFrame
-        ``"train"``, ``"valid"``, ``"test"``, as from `SegmentStore.segments`.
+        ``"train"``, ``"valid"``, ``"test"``: one row per segment, as in `SegmentStore.segments`.
+
+    Examples
+    --------
+    >>> parts = split_segments(Run(DEMO, NORMAL, rotation=0), workspace.store)  # doctest: +SKIP
     """
     profile = run.profile
     partition = divide(
@@ -115,5 +131,5 @@ def split_segments(run, store):
             window=profile.window,
             max_segments=profile.max_segments,
         )
-        for split in ("train", "valid", "test")
+        for split in _SPLIT
     }

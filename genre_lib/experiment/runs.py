@@ -17,7 +17,7 @@ class Run:
     rotation : int
         From 0.
     seed : int
-        Of the first weights and of the order of the segments.
+        Seed of the initial weights and of the order of the segments.
 
     Examples
     --------
@@ -58,23 +58,14 @@ class Run:
         """Epochs without a lower validation loss after which training ends."""
         if not self.phase.patience_in_updates:
             return self.profile.patience
-        # Rounded up: as many updates as the normal phase waits for, and no fewer.
+        # Rounded up: not fewer updates than the normal phase waits for.
         return -(-self.profile.patience * self.batch_size // self.profile.batch_size)
 
 
 def plan(profile, *only):
-    """List the runs of a profile.
+    """List the runs of a profile: of the phases `only` or, by default, of the original's.
 
-    Parameters
-    ----------
-    profile : Profile
-    *only : Phase
-        Of these phases; of the original's phases by default.
-
-    Returns
-    -------
-    list of Run
-        Phase by phase, seed by seed, rotation by rotation.
+    They are ordered by phase, then by seed, then by rotation.
 
     Examples
     --------

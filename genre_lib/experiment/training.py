@@ -1,4 +1,4 @@
-"""One run: its network is trained, validated and tested, and what came of it is kept."""
+"""One run: its network is trained, validated and tested, and the result is kept."""
 
 import dataclasses
 import time
@@ -20,22 +20,20 @@ from genre_lib.network.memory import check_memory, explain_exhaustion
 
 
 def fit_run(run, store, runs_dir="runs", progress=True, networks=None):
-    """Train, validate and test once, and keep what came of it.
+    """Train, validate and test once, and keep the result.
 
-    A kept run is returned as it is. One that was interrupted resumes after its last whole epoch.
-    If another process trains the same run, its result is waited for.
+    A kept run is returned as it is; an interrupted one resumes after its last whole epoch. If
+    another process trains the same run, its result is waited for.
 
     Parameters
     ----------
     run : Run
-        What to train.
     store : SegmentStore
-        The audio.
     runs_dir : str or Path
-        Where runs are kept.
+        Folder of all kept runs.
     progress : bool
         Show a bar over the epochs.
-    networks : Networks, optional
+    networks : genre_lib.experiment.models.Networks, optional
         Shared by several runs, it saves compilation.
 
     Returns
@@ -50,14 +48,12 @@ def fit_run(run, store, runs_dir="runs", progress=True, networks=None):
     Examples
     --------
     >>> result = fit_run(Run(DEMO, NORMAL, rotation=0), workspace.store)  # doctest: +SKIP
-    >>> result.history["val_accuracy"].max()  # doctest: +SKIP
     """
     kept = KeptRuns(runs_dir, store.fingerprint)
-    result = kept.load(run)
-    if result is not None:
+    if (result := kept.load(run)) is not None:
         return result
     with kept.locked(run):
-        if kept.load(run) is None:
+        if kept.load(run) is None:  # another process may have trained it meanwhile
             _train_and_keep(run, store, kept, progress, networks or Networks())
     return kept.load(run)
 
@@ -71,41 +67,23 @@ def _train_and_keep(run, store, kept, progress, networks):
         "valid": _batches(run, store, parts["valid"]),
         "statistics": _batches(run, store, parts["train"]),
     }
-    state, made_from = kept.training_state(run), _made_from(run, store.fingerprint)
-    history, seconds = train(model, run, batches, state, made_from, progress)
+    facts, state = _facts(run, store), kept.training_state(run)
+    history = train(model, run, batches, state, _made_from(run, facts), progress)
     begin = time.perf_counter()
-    tested = pd.concat({split: parts[split] for split in ("test", "valid")}, names=["split"])
-    tested = tested.reset_index("split")[["split", "track_id", "segment", "label"]]
+    tested = pd.concat([parts[split].assign(split=split) for split in ("test", "valid")])
+    tested = tested[["split", "track_id", "segment", "label"]].reset_index(drop=True)
     probabilities = np.concatenate(
         [model.predict(_batches(run, store, parts[s]), verbose=0) for s in ("test", "valid")]
     )
-    facts = _facts(run, store) | {"seconds": round(seconds + time.perf_counter() - begin, 1)}
-    kept.save(run, facts, history, tested.reset_index(drop=True), probabilities, model.save)
+    seconds = history["seconds"].sum() + time.perf_counter() - begin
+    facts["seconds"] = round(float(seconds), 1)
+    kept.save(run, facts, history, tested, probabilities, model.save)
 
 
 def train(model, run, batches, state, made_from, progress=True):
-    """Train a network until the validation loss no longer falls, or the epochs are over.
-
-    Parameters
-    ----------
-    model : keras.Model
-        Compiled, with its first weights. Ends with the weights of the best epoch.
-    run : Run
-    batches : dict of str to keras.utils.PyDataset
-        ``"train"`` (shuffled anew at the end of each epoch, by seed and epoch alone), ``"valid"``,
-        and ``"statistics"``, from which a phase may estimate batch statistics anew.
-    state, made_from
-        Where the state of the training is kept, and what shapes it; see `Checkpoints`.
-    progress : bool
-        Show a bar over the epochs.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per epoch, as in `RunResult`.
-    float
-        Seconds spent, those of interrupted calls included.
-    """
+    """Train until the validation loss stops falling, and return the history."""
+    # The model ends with the weights of its best epoch. The training batches are shuffled by seed
+    # and epoch alone. For `state` and `made_from`, see `Checkpoints`.
     check_memory(model, run.step_setting, run.step_size)
     epochs = run.profile.epochs
     stopping = keras.callbacks.EarlyStopping(
@@ -115,23 +93,27 @@ def train(model, run, batches, state, made_from, progress=True):
     done = checkpoints.restore(model)
     for _ in range(done):
         batches["train"].on_epoch_end()
-    callbacks = [stopping, checkpoints, _Bar(epochs, done, progress)]
+    bar = tqdm(total=epochs, initial=done, desc="  epochs", leave=False, disable=not progress)
+    follow = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda _, logs: (bar.set_postfix(logs), bar.update())
+    )
+    callbacks = [stopping, checkpoints, follow]
     if run.phase.reestimates:
         callbacks.append(ReestimatedStatistics(batches["statistics"]))
-    with explain_exhaustion(run.step_setting, run.step_size):
+    with bar, explain_exhaustion(run.step_setting, run.step_size):
         model.fit(
             batches["train"],
             validation_data=batches["valid"],
-            # A training that was interrupted after its last epoch has none left.
+            # One that was interrupted after it had stopped early has no epochs left.
             initial_epoch=epochs if checkpoints.stopped else done,
             epochs=epochs,
             callbacks=callbacks,
             shuffle=False,
             verbose=0,
         )
-    table = pd.DataFrame(checkpoints.history)
-    table.insert(0, "epoch", np.arange(1, len(table) + 1))
-    return table, checkpoints.seconds
+    history = pd.DataFrame(checkpoints.history)
+    history.insert(0, "epoch", np.arange(1, len(history) + 1))
+    return history
 
 
 def _batches(run, store, segments, batch_size=None, seed=None):
@@ -140,17 +122,10 @@ def _batches(run, store, segments, batch_size=None, seed=None):
     return SegmentBatches(samples, segments, size, window=profile.window, seed=seed)
 
 
-def _made_from(run, fingerprint):
+def _made_from(run, facts):
     """Return what shapes a training besides the code; a state made from anything else is void."""
-    return {
-        "profile": run.profile.digest(),
-        "phase": dataclasses.asdict(run.phase),
-        "rotation": run.rotation,
-        "seed": run.seed,
-        "corpus": fingerprint,
-        "backend": keras.backend.backend(),
-        "versions": provenance.versions(),
-    }
+    shaping = {name: facts[name] for name in ("phase", "rotation", "seed", "corpus", "versions")}
+    return shaping | {"profile": run.profile.digest(), "backend": facts["computation"]["backend"]}
 
 
 def _facts(run, store):
@@ -169,20 +144,3 @@ def _facts(run, store):
         "machine": provenance.machine(),
         "commit": provenance.commit(),
     }
-
-
-class _Bar(keras.callbacks.Callback):
-    """One line that follows the training."""
-
-    def __init__(self, epochs, done, progress):
-        super().__init__()
-        self.bar = tqdm(
-            total=epochs, initial=done, desc="  epochs", leave=False, disable=not progress
-        )
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.bar.set_postfix({name: f"{value:.3f}" for name, value in (logs or {}).items()})
-        self.bar.update()
-
-    def on_train_end(self, logs=None):
-        self.bar.close()

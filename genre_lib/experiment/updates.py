@@ -20,23 +20,24 @@ _WARM_UP = 2  # segments of a first update, in which the network is compiled
 def measure_updates(profile, cache=None, progress=True):
     """Measure one update of the accumulation phase's batch, made in three ways.
 
-    Each is measured in a process of its own, so that none pays for what another left behind.
-
     Parameters
     ----------
     profile : Profile
-        Of the network and the batch.
     cache : str or Path, optional
-        Folder in which the table is kept for the same profile and versions.
+        Folder in which the table is kept, for the same profile and versions.
     progress : bool
         Show a progress bar.
 
     Returns
     -------
     pandas.DataFrame
-        ``update`` (``"8 x 10"``), ``memory`` (in MiB: where a GPU computes, the peak of its
-        memory; else the peak of the process during the update above what it had before),
-        ``seconds`` (of the update after it).
+        ``update`` (``"8 x 10"``); ``memory`` (MiB: the peak of the GPU's memory or, without a GPU,
+        that of the process above what it had before); ``seconds`` (of the next update).
+
+    Examples
+    --------
+    >>> measure_updates(LAPTOP, "cache").loc[0, "update"]  # doctest: +SKIP
+    '8 x 10'
     """
     make = Memory(cache, verbose=0).cache(_table, ignore=["progress"]) if cache else _table
     return make(profile, versions(), progress)
@@ -51,10 +52,10 @@ def _table(profile, versions, progress):
         f"1 x {size}, rematerialised": (whole, True),
     }
     rows = []
-    for name, (phase, rematerialize) in tqdm(
-        updates.items(), desc="Updates", unit="update", disable=not progress
-    ):
-        # Loky starts afresh: a forked child would inherit the memory, and a spawned one the script.
+    bar = tqdm(updates.items(), desc="Updates", unit="update", disable=not progress)
+    for name, (phase, rematerialize) in bar:
+        # A process for each, so that none pays for what another left behind. Loky's start afresh: a
+        # forked one would inherit the memory, and a spawned one the script.
         with ProcessPoolExecutor(1) as pool:
             memory, seconds = pool.submit(_measure, profile, phase, rematerialize).result()
         rows.append({"update": name, "memory": memory / 2**20, "seconds": seconds})
@@ -62,25 +63,20 @@ def _table(profile, versions, progress):
 
 
 def _measure(profile, phase, rematerialize):
-    # Imported here, in the child.
-    from keras.callbacks import LambdaCallback
+    from keras.callbacks import LambdaCallback  # here, in the child
 
     from genre_lib.experiment.models import compile_model
     from genre_lib.network.devices import memory_peak
 
     n_classes, size = 10, profile.accumulated_batch_size
-    model = compile_model(profile, phase, n_classes, rematerialize)
+    model = compile_model(profile, phase, n_classes, rematerialize=rematerialize)
     rng = np.random.default_rng(0)
     x = rng.integers(-FULL_SCALE, FULL_SCALE, (size, profile.window, 1), np.int16)
     y = rng.integers(n_classes, size=size)
     batches = ((x[:count], y[:count]) for count in (_WARM_UP, size, size))
     watch = _Watch()
-    model.fit(
-        batches,
-        steps_per_epoch=3,
-        callbacks=[LambdaCallback(on_train_batch_begin=watch.begin, on_train_batch_end=watch.end)],
-        verbose=0,
-    )
+    follow = LambdaCallback(on_train_batch_begin=watch.begin, on_train_batch_end=watch.end)
+    model.fit(batches, steps_per_epoch=3, callbacks=[follow], verbose=0)
     on_gpu = memory_peak()
     return (watch.above if on_gpu is None else on_gpu), watch.seconds
 
@@ -89,12 +85,12 @@ class _Watch:
     """Watches the memory of this process during the second update, and times the third."""
 
     def __init__(self):
-        self.process, self.done = psutil.Process(), threading.Event()
-        self.above = self.seconds = self.watcher = None
+        self.done = threading.Event()
+        self.watcher = threading.Thread(target=self._follow)
 
     def begin(self, update, logs=None):
         if update == 1:
-            self.watcher = threading.Thread(target=self._follow, args=[self._resident()])
+            self.before = _resident()
             self.watcher.start()
         self.since = time.perf_counter()
 
@@ -105,11 +101,11 @@ class _Watch:
             self.watcher.join()
         self.seconds = time.perf_counter() - self.since
 
-    def _resident(self):
-        return self.process.memory_info().rss
-
-    def _follow(self, before):
-        peak = before
+    def _follow(self):
+        self.above = 0
         while not self.done.wait(0.001):
-            peak = max(peak, self._resident())
-        self.above = peak - before
+            self.above = max(self.above, _resident() - self.before)
+
+
+def _resident():
+    return psutil.Process().memory_info().rss

@@ -1,6 +1,4 @@
-"""What the detectors and the catalogue say of each track, in one table."""
-
-from itertools import pairwise
+"""What the detectors and the catalogue say about each track, in one table."""
 
 import pandas as pd
 from joblib import Memory
@@ -12,21 +10,24 @@ from genre_lib.faults.repetitions import find_same_recordings, repetition_groups
 
 
 def find_faults(corpus, cache, progress=True):
-    """Run the detectors on a corpus, or read what they found when it was the same.
+    """Run the detectors on a corpus, or read what they found if it has not changed.
 
     Parameters
     ----------
     corpus : pandas.DataFrame
-        As from `genre_lib.corpus.tracks.load_corpus`.
+        From `genre_lib.corpus.load_corpus`; only usable tracks are examined.
     cache : str or Path
         Folder in which the tables are kept.
     progress : bool
-        Show progress bars.
 
     Returns
     -------
     tuple of pandas.DataFrame
-        As from `genre_lib.faults.repetitions.find_same_recordings` and `genre_lib.faults.distortions.find_distortions`.
+        From `find_same_recordings` and from `find_distortions`.
+
+    Examples
+    --------
+    >>> repetitions, distortions = find_faults(corpus, "cache")  # doctest: +SKIP
     """
     memory = Memory(cache, verbose=0)
     corpus = usable(corpus)[["track_id", "genre", "label", "path", "status", "sha256"]]
@@ -37,57 +38,43 @@ def find_faults(corpus, cache, progress=True):
 
 
 def is_gtzan(tracks):
-    """Say whether all track ids are GTZAN's, so that what is published can be joined to them.
-
-    Parameters
-    ----------
-    tracks : pandas.DataFrame
-        With the column ``track_id``.
-
-    Returns
-    -------
-    bool
-    """
+    """Say whether all track ids are GTZAN's, so that the catalogue can be joined to them."""
     return bool(tracks["track_id"].isin(read_catalogue()["track_id"]).all())
 
 
 def annotate(tracks, repetitions, distortions, published):
-    """Add what the protocols go by to a table of tracks.
+    """Add to a table of tracks what the protocols need to know.
 
     Parameters
     ----------
     tracks : pandas.DataFrame
         With the column ``track_id``.
     repetitions, distortions : pandas.DataFrame
-        As from `find_faults`.
+        From `find_faults`.
     published : bool
-        Join GTZAN's catalogue too (see `is_gtzan`; the demo corpus has ids like GTZAN's, and is
-        other music).
+        Join GTZAN's catalogue; not to the demo corpus, which has GTZAN's ids and other music.
 
     Returns
     -------
     pandas.DataFrame
-        The rows of `tracks` with the further columns ``repetition_group`` (tracks that repeat each
-        other, found or published; missing where alone), ``distorted`` (bool), ``artist`` and
-        ``fault_filtered_split`` (``"train"``, ``"valid"``, ``"test"``, ``"excluded"``), which are
-        missing where nobody knows.
+        `tracks` with ``repetition_group`` (found or published; missing for a lone track),
+        ``distorted`` (bool), and ``artist`` and ``fault_filtered_split`` of `read_catalogue`
+        (missing if unknown).
+
+    Examples
+    --------
+    >>> annotate(tracks, *find_faults(corpus, "cache"), published=True)  # doctest: +SKIP
     """
     pairs = repetitions[["track_id", "other_track_id", "verdict"]]
     table = tracks.assign(artist=pd.NA, fault_filtered_split=pd.NA, distorted=False)
     if published:
         known = with_catalogue(tracks[["track_id"]])
-        pairs = pd.concat([pairs, _chain(known, "exact_repetition_group")])
-        for column in ("artist", "fault_filtered_split", "distorted"):
-            table[column] = known[column]
+        first = known.groupby("exact_repetition_group")["track_id"].transform("first")
+        repeating = {"track_id": first, "other_track_id": known["track_id"], "verdict": True}
+        pairs = pd.concat([pairs, pd.DataFrame(repeating).dropna()])
+        columns = ["artist", "fault_filtered_split", "distorted"]
+        table[columns] = known[columns]
     present = pairs[["track_id", "other_track_id"]].isin(set(tracks["track_id"])).all(axis=1)
     table["repetition_group"] = repetition_groups(table, pairs[present])
-    found = set(distortions.loc[distortions["verdict"], "track_id"])
-    table["distorted"] |= tracks["track_id"].isin(found)
+    table["distorted"] |= tracks["track_id"].isin(distortions.query("verdict")["track_id"])
     return table
-
-
-def _chain(tracks, column):
-    """Return the pairs of neighbours within each group, which join it as all pairs would."""
-    groups = tracks.dropna(subset=column).groupby(column)["track_id"]
-    pairs = [(first, second, True) for _, members in groups for first, second in pairwise(members)]
-    return pd.DataFrame(pairs, columns=["track_id", "other_track_id", "verdict"])

@@ -1,6 +1,8 @@
 """What is in a folder of audio, what is wrong with it, and whether it can be trained on."""
 
 import hashlib
+import os
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -16,8 +18,6 @@ from genre_lib.faults.catalogue import read_catalogue
 from genre_lib.faults.repetitions import find_exact_repetitions
 from genre_lib.waveform import SAMPLE_RATE, WINDOW
 
-_NAMED = 5  # files that are converted; a whole corpus may be
-
 
 def check_corpus(folder, *, progress=True):
     """Read every file of a corpus and say what is there and what is wrong.
@@ -25,112 +25,87 @@ def check_corpus(folder, *, progress=True):
     Parameters
     ----------
     folder : str or Path
-        As for `genre_lib.corpus.tracks.load_corpus`.
+        In a layout of `genre_lib.corpus.load_corpus`, which raises CorpusError for any other.
     progress : bool
-        Show a progress bar.
 
     Returns
     -------
     dict
-        Of strings, numbers, lists and dicts, as JSON has them:
+        Ready for JSON: ``folder``; the numbers of ``files``, ``tracks`` and ``usable`` tracks;
+        ``genres``, these numbers by genre; ``shortest`` and ``longest`` usable track (``track_id``
+        and ``seconds``, or None); ``segments`` and ``tracks_by_segments``, for the profile
+        ``paper``; ``formats`` (``files`` by ``rate_hz`` and ``channels``); ``converted`` (usable
+        files that are not mono at 22 050 Hz); ``wav_files``, and ``original_wav_files`` that are
+        GTZAN's by MD5; ``trainable`` (two or more genres, each with a usable track for every
+        partition) and ``verdict``, a sentence; ``faults``, each with ``file``, ``fault`` and
+        ``detail``: a status of `load_corpus`, ``"misnamed"`` (another format than the suffix says),
+        ``"cut short"`` (less audio than the header announces; what is there is used) or
+        ``"repetition"`` (the same audio as another usable track).
 
-        - ``folder``, and the numbers of ``files``, ``tracks`` and ``usable`` tracks,
-        - ``genres``: for each genre the numbers of ``files``, ``tracks`` and ``usable`` tracks,
-        - ``shortest`` and ``longest`` of the usable tracks: ``track_id`` and ``seconds``; None
-          where there is none,
-        - ``segments`` in all, and ``tracks_by_segments``: how many usable tracks give how many,
-          with the window, hop and limit of the profile ``paper``,
-        - ``formats``: the ``files`` of each ``rate_hz`` and number of ``channels``, before
-          conversion,
-        - ``faults``: ``file``, ``fault`` and ``detail``. A fault is a status of `load_corpus`;
-          ``"misnamed"``: another format than the suffix says; ``"cut short"``: less audio than
-          the header announces (an Ogg file: no last page), which is used as far as it goes;
-          ``"repetition"``: the same audio as another usable track,
-        - ``converted``: the usable files that are not mono at 22 050 Hz: ``file``, ``rate_hz``,
-          ``channels``,
-        - ``wav_files``, and ``original_wav_files``: those that are GTZAN's byte for byte, by MD5,
-        - ``trainable`` and ``verdict``: whether there are two genres or more with a usable track
-          for each partition in each, and that as a sentence.
-
-    Raises
-    ------
-    CorpusError
-        If there is no folder, or no genre folder with audio in it.
+    Examples
+    --------
+    >>> check_corpus("path/to/gtzan")["verdict"]  # doctest: +SKIP
     """
     corpus = load_corpus(folder, progress=progress)
     suffixes = corpus["file"].map(lambda name: Path(name).suffix.lower())
-    probes = thread_map(probe, corpus["path"], suffixes, desc="Probing", disable=not progress)
+    files = corpus["path"], suffixes, corpus["n_samples"]
+    probes = thread_map(probe, *files, desc="Probing", disable=not progress)
     corpus = corpus.join(pd.DataFrame(probes, index=corpus.index))
-    genres = _genres(corpus)
+    genres = {genre: _sizes(files) for genre, files in corpus.groupby("genre")}
+    reason = indivisible({genre: sizes["usable"] for genre, sizes in genres.items()})
+    fewest = min(sizes["usable"] for sizes in genres.values())
+    can = f"Can be trained on: {len(genres)} genres, each with at least {fewest} usable tracks."
     return {
         "folder": str(folder),
-        "files": len(corpus),
-        "tracks": corpus["track_id"].nunique(),
-        "usable": len(usable(corpus)),
+        **_sizes(corpus),
         "genres": genres,
         **_lengths(usable(corpus)),
         **_formats(corpus),
         "faults": _faults(corpus),
-        **_verdict(genres),
+        "trainable": not reason,
+        "verdict": f"Cannot be trained on: {reason}" if reason else can,
     }
 
 
 def describe(facts):
-    """Put the facts about a corpus into a table and sentences.
-
-    Parameters
-    ----------
-    facts : dict
-        As from `check_corpus`.
-
-    Returns
-    -------
-    str
-        Plain text of several lines.
-    """
-    rows = [[genre, *numbers.values()] for genre, numbers in facts["genres"].items()]
+    """Put what `check_corpus` returns into tables and sentences, as plain text."""
+    rows = [[genre, *sizes.values()] for genre, sizes in facts["genres"].items()]
     rows.append(["all", facts["files"], facts["tracks"], facts["usable"]])
     parts = [tabulate(rows, ["genre", "files", "tracks", "usable"], disable_numparse=[0])]
-    parts.append("\n".join([*_describe_lengths(facts), *_remarks(facts)]))
-    faults = [list(fault.values()) for fault in facts["faults"]]
-    if faults:
-        parts.append(f"Faults ({len(faults)}):")
-        parts.append(tabulate(faults, ["file", "fault", "detail"], disable_numparse=True))
-    else:
-        parts.append("No fault found.")
-    parts.append(facts["verdict"])
-    return "\n\n".join(filter(None, parts))
+    if facts["usable"]:
+        length = "{seconds:.2f} s ({track_id})".format
+        counts = " + ".join(f"{tracks} x {n}" for n, tracks in facts["tracks_by_segments"].items())
+        parts.append(
+            f"Usable tracks last {length(**facts['shortest'])} to {length(**facts['longest'])}.\n"
+            f"Tracks x segments of {WINDOW / SAMPLE_RATE:g} s: {counts} = {facts['segments']}."
+        )
+    parts.append(tabulate(facts["formats"], "keys"))
+    if converted := [entry["file"] for entry in facts["converted"]]:
+        shown = ", ".join([*converted[:5], "..."][: len(converted)])  # it may be the whole corpus
+        parts.append(
+            f"Converted to mono at {SAMPLE_RATE} Hz whenever read ({len(converted)}): {shown}"
+        )
+    if facts["wav_files"]:
+        originals = "Of {wav_files} .wav files, {original_wav_files} are GTZAN's originals (MD5)."
+        parts.append(originals.format(**facts))
+    faults = tabulate(facts["faults"], "keys", disable_numparse=True)
+    parts += [f"Faults ({len(facts['faults'])}):", faults] if faults else ["No fault found."]
+    return "\n\n".join(filter(None, [*parts, facts["verdict"]]))
 
 
-def _genres(corpus):
-    ok = corpus["status"] == "ok"
-    table = pd.DataFrame(
-        {
-            "files": corpus.groupby("genre").size(),
-            "tracks": corpus.groupby("genre")["track_id"].nunique(),
-            "usable": ok.groupby(corpus["genre"]).sum(),
-        }
-    )
-    return {
-        genre: {name: int(n) for name, n in row.items()}
-        for genre, row in table.to_dict("index").items()
-    }
+def _sizes(rows):
+    return {"files": len(rows), "tracks": rows["track_id"].nunique(), "usable": len(usable(rows))}
 
 
 def _lengths(tracks):
-    order = tracks.sort_values(["n_samples", "track_id"])
-    seconds = order["n_samples"].astype(float) / SAMPLE_RATE
-    ends = [
-        {"track_id": track_id, "seconds": length}
-        for track_id, length in zip(order["track_id"], seconds, strict=True)
-    ] or [None]
-    counts = [len(segment_starts(n)) for n in tracks["n_samples"]]
-    by_count = pd.Series(counts, dtype=int).value_counts().sort_index(ascending=False)
+    order = sorted(zip(tracks["n_samples"], tracks["track_id"], strict=True))
+    ends = [{"track_id": name, "seconds": n / SAMPLE_RATE} for n, name in order] or [None]
+    counts = Counter(len(segment_starts(n)) for n in tracks["n_samples"])
     return {
         "shortest": ends[0],
         "longest": ends[-1],
-        "segments": sum(counts),
-        "tracks_by_segments": {str(n): int(size) for n, size in by_count.items()},
+        "segments": sum(counts.elements()),
+        "tracks_by_segments": {str(n): counts[n] for n in sorted(counts, reverse=True)},
     }
 
 
@@ -154,85 +129,19 @@ def _faults(corpus):
     for track in corpus.itertuples():
         holds = f"the file holds {track.content}" if track.content else ""
         if track.status != "ok":
-            detail = "; ".join(filter(None, [track.detail, holds]))
-            found.append((track.file, track.status, detail))
+            found.append((track.file, track.status, "; ".join(filter(None, [track.detail, holds]))))
         elif holds:
             found.append((track.file, "misnamed", f"{holds}, and is read all the same"))
-        if lacks := _describe_lack(track):
-            found.append((track.file, "cut short", lacks))
+        if track.lacks:
+            found.append((track.file, "cut short", track.lacks))
     files = corpus.drop_duplicates("track_id").set_index("track_id")["file"]
-    pairs = find_exact_repetitions(corpus)
-    for pair in pairs[pairs["track_id"] == pairs["group"]].itertuples():
+    for pair in find_exact_repetitions(corpus).query("track_id == group").itertuples():
         detail = f"the same audio as {files[pair.track_id]}"
         found.append((files[pair.other_track_id], "repetition", detail))
     return [dict(zip(("file", "fault", "detail"), row, strict=True)) for row in sorted(found)]
 
 
-def _describe_lack(track):
-    if track.missing:
-        return f"{track.missing} bytes fewer than its header announces"
-    if track.status == "ok" and pd.notna(track.frames):
-        lacking = round(track.frames * SAMPLE_RATE / track.rate_hz) - track.n_samples
-        if lacking > 1:  # a sample may be lost in the conversion of the rate
-            return f"{lacking} samples fewer than its header announces"
-    return "its last page is not marked as the end" if track.endless else ""
-
-
-def _verdict(genres):
-    counts = {genre: numbers["usable"] for genre, numbers in genres.items()}
-    reason = indivisible(counts)
-    verdict = (
-        f"Cannot be trained on: {reason}"
-        if reason
-        else f"Can be trained on: {len(genres)} genres, each with {min(counts.values())} usable "
-        "tracks or more."
-    )
-    return {"trainable": not reason, "verdict": verdict}
-
-
-def _describe_lengths(facts):
-    if not facts["usable"]:
-        return []
-    give = [
-        f"{_plural(tracks, 'track')} {'gives' if tracks == 1 else 'give'} {n}"
-        for n, tracks in facts["tracks_by_segments"].items()
-    ]
-    give[0] += " segments"
-    ends = [
-        f"{facts[end]['seconds']:.2f} s ({facts[end]['track_id']})"
-        for end in ("shortest", "longest")
-    ]
-    return [
-        f"Usable tracks last from {ends[0]} to {ends[1]}.",
-        f"{', '.join(give)}: {facts['segments']} in all, of {WINDOW / SAMPLE_RATE:g} s.",
-    ]
-
-
-def _remarks(facts):
-    kinds = [
-        f"{kind['files']} at {kind['rate_hz']} Hz with {_plural(kind['channels'], 'channel')}"
-        for kind in facts["formats"]
-    ]
-    remarks = [f"Files as they are stored: {', '.join(kinds)}."] if kinds else []
-    if converted := [entry["file"] for entry in facts["converted"]]:
-        more = f" and {len(converted) - _NAMED} more" if len(converted) > _NAMED else ""
-        remarks.append(
-            f"To mono at {SAMPLE_RATE} Hz, whenever they are read, are converted "
-            f"({len(converted)}): {', '.join(converted[:_NAMED])}{more}."
-        )
-    if facts["wav_files"]:
-        remarks.append(
-            f"Of {facts['wav_files']} .wav files, {facts['original_wav_files']} are GTZAN's "
-            "originals byte for byte (MD5)."
-        )
-    return remarks
-
-
-def _plural(number, noun):
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-# By suffix: the names that libsndfile has for such a file, and how one begins.
+# By suffix: what libsndfile calls such a file, and how one begins.
 _SUFFIXES = {
     ".wav": (("WAV", "WAVEX", "RF64"), (b"RIFF", b"RF64")),
     ".au": (("AU",), (b".snd",)),
@@ -241,88 +150,62 @@ _SUFFIXES = {
     ".mp3": (("MP3",), (b"ID3", b"\xff\xfb", b"\xff\xfa", b"\xff\xf3", b"\xff\xf2")),
 }
 _HEAD = 512  # bytes read to tell text from other data
-_TAIL = 1 << 16  # bytes; a page of Ogg is no longer
-_NO_LENGTH = (
-    0x7FFF_0000  # programs that write into a pipe leave such a length in the header, or more
-)
+_TAIL = 1 << 16  # bytes; no page of Ogg is longer
+_NO_LENGTH = 0x7FFF_0000  # such a length or more stands in a header that was written into a pipe
 
 
-def probe(path, suffix):
-    """Return what is known of a file before it is decoded.
-
-    Parameters
-    ----------
-    path : str or Path
-        A file.
-    suffix : str
-        What its name ends in, in lower case: one of `genre_lib.corpus.audio.AUDIO_SUFFIXES`. Not taken
-        from `path`, which may be what a link points to.
-
-    Returns
-    -------
-    dict
-        - ``content``: what it holds, in words, where that is not what the suffix says,
-        - ``rate_hz``, ``channels``: None where it is no sound file,
-        - ``missing``: bytes that the header of a wav or au file announces beyond its end,
-        - ``frames``: how many an mp3 file announces; None for others, which are decoded as far as
-          they go or not at all,
-        - ``endless``: whether the last page of an ogg file is missing,
-        - ``md5`` of a wav file, None for others.
-    """
-    facts = {"content": "", "rate_hz": None, "channels": None, "missing": 0, "md5": None}
-    facts |= {"frames": None, "endless": False}
+def probe(path, suffix, n_samples):
+    """Look at a file that was decoded to `n_samples`; a link to `path` may have the suffix."""
+    facts = {"content": "", "lacks": "", "rate_hz": None, "channels": None, "md5": None}
     names, beginnings = _SUFFIXES[suffix]
     try:
         with Path(path).open("rb") as file:
             head = file.read(_HEAD)
-            size = Path(path).stat().st_size
+            size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - _TAIL))
             tail = file.read()
             if suffix == ".wav":
                 file.seek(0)
                 facts["md5"] = hashlib.file_digest(file, "md5").hexdigest()
-        facts["missing"] = _missing_bytes(head, size)
+        if missing := _missing_bytes(head, size):
+            facts["lacks"] = f"{missing} bytes fewer than its header announces"
         with open_sound(path) as sound:
-            kind, rate, channels = sound.format, sound.samplerate, sound.channels
-            if kind == "MP3":
-                facts["frames"] = sound.frames
+            kind, rate, frames = sound.format, sound.samplerate, sound.frames
+            facts |= {"rate_hz": rate, "channels": sound.channels}
     except OSError:
         return facts
     except soundfile.SoundFileError:
-        if not head.startswith(beginnings):
-            facts["content"] = _describe_head(head)
-        return facts
+        known = head.startswith(beginnings)
+        return facts if known else facts | {"content": _describe_head(head)}
     if kind not in names:
         # libsndfile takes whatever is called .au for headerless sound at 8 kHz.
         facts["content"] = _describe_head(head) if kind == "RAW" else kind
-    facts["endless"] = kind == "OGG" and not _has_last_page(tail)
-    return facts | {"rate_hz": rate, "channels": channels}
+    # Other formats are decoded as far as they go, or not at all.
+    lacking = round(frames * SAMPLE_RATE / rate) - n_samples if kind == "MP3" and n_samples else 0
+    if lacking > 1:  # a sample may be lost in the conversion of the rate
+        facts["lacks"] = f"{lacking} samples fewer than its header announces"
+    page = tail[tail.rfind(b"OggS") :]
+    if kind == "OGG" and not (len(page) > 5 and page[5] & 4):  # RFC 3533, section 6
+        facts["lacks"] = "its last page is not marked as the end"
+    return facts
 
 
 def _describe_head(head):
-    if not head:
-        return "0 bytes"
     for names, beginnings in _SUFFIXES.values():
         if head.startswith(beginnings):
             return names[0]
-    control = any(byte < 9 or 13 < byte < 32 for byte in head)
-    return "other data" if control else "text"
+    if any(byte < 9 or 13 < byte < 32 for byte in head):
+        return "other data"
+    return "text" if head else "0 bytes"
 
 
 def _missing_bytes(head, size):
     """Return how many bytes the header of a .wav or .au file announces beyond its end."""
+    announced = length = 0
     if head[:4] == b"RIFF":
-        # The length leaves out eight bytes; some programs count them, which is no fault.
+        # The length leaves out eight bytes; some programs count them, which is not a fault.
         announced = length = int.from_bytes(head[4:8], "little")
     elif head[:4] == b".snd":
         length = int.from_bytes(head[8:12], "big")
         announced = int.from_bytes(head[4:8], "big") + length
-    else:
-        return 0
     return max(0, announced - size) if length < _NO_LENGTH else 0
-
-
-def _has_last_page(tail):
-    # RFC 3533, section 6: byte 5 of a page's header, bit 2.
-    place = tail.rfind(b"OggS")
-    return 0 <= place < len(tail) - 5 and bool(tail[place + 5] & 4)

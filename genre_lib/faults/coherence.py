@@ -1,4 +1,10 @@
-"""Do two tracks, laid on one another, swing together? The second opinion on a repetition."""
+"""Do the waveforms of two tracks agree? The second opinion on a repetition.
+
+Different recordings with the same beat and notes share spectral peaks, but not the phases under
+them. So windows of 1 s with levelled spectra are cross-correlated (a generalised cross-correlation
+after Knapp and Carter, *The generalized correlation method for estimation of time delay*, IEEE
+Trans. ASSP 1976). In one recording the best lag stays the same from window to window.
+"""
 
 import numpy as np
 from scipy.ndimage import uniform_filter1d
@@ -6,35 +12,16 @@ from scipy.ndimage import uniform_filter1d
 from genre_lib.waveform import SAMPLE_RATE
 
 _WINDOW = SAMPLE_RATE  # 1 s
-_REACH = 1024  # samples, 46 ms: how far the best lag may lie from the offset that is given
-_TOLERANCE = 16  # samples a second, 0.07%: how fast the lag may drift, as tapes and resamplers do
+_REACH = 1024  # samples, 46 ms: how far the best lag may lie from the given offset
+_TOLERANCE = 16  # samples per second, 0.07%: how fast the lag may drift, as with tapes, resamplers
 _LOW, _HIGH = 100, 3500  # Hz
 _ENVELOPE = 301  # bins, 150 Hz: the spectrum is levelled over this much
 
 
 def coherence(first, second, offset_s):
-    """Measure how far the waveforms of two tracks agree at an offset.
-
-    Two recordings with the same beat and the same notes share spectral peaks, but not the phases
-    under them. Here the tracks are cut into windows of 1 s, their spectra levelled between 100 and
-    3500 Hz, and each two windows cross-correlated (a generalised cross-correlation after Knapp and
-    Carter, *The generalized correlation method for estimation of time delay*, IEEE Trans. ASSP
-    1976). In one recording the best lag stays the same from window to window.
-
-    Parameters
-    ----------
-    first, second : numpy.ndarray
-        Mono at 22 050 Hz, shape (n_samples,), any scale or polarity.
-    offset_s : float
-        Where the second begins on the clock of the first, in seconds, to 46 ms.
-
-    Returns
-    -------
-    float
-        The mean, over each two windows that follow one another, of the lower of their
-        correlations, or of 0 where their lags disagree: 1 for a copy, near 0 for different
-        recordings, and 0 where less than 2 s overlap.
-    """
+    """Measure how far two tracks agree, 0 to 1, if the second begins `offset_s` seconds later."""
+    # The mean over neighbouring windows of their lower correlation, or of 0 if the lags disagree:
+    # 1 for a copy of any scale or polarity, near 0 for different recordings.
     offset = round(offset_s * SAMPLE_RATE)
     begin, end = max(0, offset), min(len(first), len(second) + offset)
     count = (end - begin) // _WINDOW
@@ -42,10 +29,10 @@ def coherence(first, second, offset_s):
         return 0.0
     end = begin + count * _WINDOW
     spectra = [_levelled(first[begin:end]), _levelled(second[begin - offset : end - offset])]
-    power = [np.sum(np.abs(spectrum) ** 2, axis=1) for spectrum in spectra]
+    power = np.prod([np.sum(np.abs(spectrum) ** 2, axis=1) for spectrum in spectra], axis=0)
     product = np.fft.irfft(spectra[0] * spectra[1].conj(), axis=1)
     near = np.concatenate([product[:, -_REACH:], product[:, :_REACH]], axis=1)
-    near = np.abs(near) * _WINDOW / np.sqrt(np.maximum(power[0] * power[1], 1e-12))[:, np.newaxis]
+    near = np.abs(near) * _WINDOW / np.sqrt(np.maximum(power, 1e-12))[:, np.newaxis]
     lags, peaks = near.argmax(axis=1), near.max(axis=1)
     steady = np.abs(np.diff(lags)) <= _TOLERANCE
     return float(np.mean(np.minimum(peaks[1:], peaks[:-1]) * steady))
@@ -59,5 +46,5 @@ def _levelled(samples):
     spectra[:, (frequencies < _LOW) | (frequencies > _HIGH)] = 0
     power = uniform_filter1d(np.abs(spectra) ** 2, _ENVELOPE, axis=1)
     envelope = np.sqrt(np.maximum(power, 0))
-    # What is filtered away is not raised from rounding noise: at most 60 dB below the loudest.
+    # Filtered bands are not raised from rounding noise: at most 60 dB below the loudest.
     return spectra / (envelope + 1e-3 * envelope.max(axis=1, keepdims=True) + 1e-9)

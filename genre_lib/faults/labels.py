@@ -6,34 +6,34 @@ from genre_lib.corpus.tracks import genre_names
 
 
 def find_label_errors(tracks, probabilities):
-    """Rank the tracks by how little a classifier that never saw them believes their genre.
+    """Rank tracks by how little a classifier that never saw them believes their genre.
 
     Confident learning (Northcutt, Jiang and Chuang, *Confident Learning: Estimating Uncertainty in
-    Dataset Labels*, JAIR 2021) as cleanlab does it. A suspect is a suggestion to listen, no proof.
+    Dataset Labels*, JAIR 2021), by cleanlab. A suspect is worth a listen; it proves nothing.
 
     Parameters
     ----------
     tracks : pandas.DataFrame
         With ``track_id``, ``genre`` and ``label``, every genre at least once.
     probabilities : array-like
-        Shape (n_tracks, n_genres), in the order of `tracks` and of the labels: of each track from
-        a model that was not trained on it. Rows add up to 1.
+        Shape (n_tracks, n_genres), by label; each row is from a model not trained on the track.
 
     Returns
     -------
     pandas.DataFrame
-        One row a track, the most suspect first: ``track_id``, ``genre``, ``suggested_genre`` (the
-        most probable one, which may be the genre itself), ``score`` (self-confidence: the
-        probability of the genre that the track has, 0 to 1), ``verdict`` (bool: cleanlab counts
-        the label among the errors).
+        The most suspect first: ``track_id``, ``genre``, ``suggested_genre`` (the most probable),
+        ``score`` (the probability of ``genre``), ``verdict`` (bool: called an error by cleanlab).
 
     Raises
     ------
     ValueError
-        If the shapes do not agree, or `probabilities` are none.
+        If the shapes do not agree, or a row is not of probabilities that add up to 1.
+
+    Examples
+    --------
+    >>> find_label_errors(tracks, out_of_fold(results)).head(10)  # doctest: +SKIP
     """
-    # Imported here: it takes a second, and the other detectors do without.
-    from cleanlab.filter import find_label_issues
+    from cleanlab.filter import find_label_issues  # here, because it takes a second
     from cleanlab.rank import get_label_quality_scores
 
     genres = genre_names(tracks)
@@ -41,14 +41,15 @@ def find_label_errors(tracks, probabilities):
     if probabilities.shape != (len(tracks), len(genres)):
         raise ValueError(
             f"probabilities of shape {probabilities.shape} for {len(tracks)} tracks of "
-            f"{len(genres)} genres. Expected ({len(tracks)}, {len(genres)}), a row for each track."
+            f"{len(genres)} genres. Expected ({len(tracks)}, {len(genres)}), one row per track."
         )
-    total = probabilities.sum(axis=1)
-    if not np.allclose(total, 1, atol=1e-3) or (probabilities < 0).any():
-        worst = int(np.argmax(np.nan_to_num(np.abs(total - 1), nan=np.inf)))
+    total, lowest = probabilities.sum(axis=1), probabilities.min(axis=1)
+    wrong = ~np.isclose(total, 1, atol=1e-3) | (lowest < 0)
+    if wrong.any():
+        first = wrong.argmax()
         raise ValueError(
-            f"the probabilities of {tracks['track_id'].iloc[worst]} add up to {total[worst]:g}. "
-            "Expected numbers of at least 0 that add up to 1; apply a softmax to the logits."
+            f"the probabilities of {tracks['track_id'].iloc[first]} add up to {total[first]:g}, "
+            f"the lowest is {lowest[first]:g}. Expected 1, and none below 0; apply a softmax."
         )
     labels = tracks["label"].to_numpy()
     table = tracks[["track_id", "genre"]].reset_index(drop=True)

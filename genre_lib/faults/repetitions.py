@@ -1,124 +1,119 @@
 """Tracks that repeat each other: equal audio, and the same recording in another guise."""
 
 from functools import lru_cache
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
+from tqdm.contrib.concurrent import thread_map
 
 from genre_lib.corpus.audio import read_audio
 from genre_lib.corpus.tracks import usable
 from genre_lib.faults.coherence import coherence
-from genre_lib.faults.landmarks import fingerprint_tracks, match_all
+from genre_lib.faults.landmarks import find_landmarks, match_all
 
-MIN_MATCHES, MIN_COHERENCE, MIN_OVERLAP = 20, 0.25, 4.0
-"""Two tracks are of one recording from this many landmarks in common at one offset, this coherence
-of the waveforms there (see `genre_lib.faults.coherence.coherence`), and this overlap in seconds.
-"""
-
+# Landmarks in common at one offset, coherence there, and seconds for which both tracks sound.
+_SAME_RECORDING = "matches >= 20 and score >= 0.25 and overlap_s >= 4"
 _WORTH_LISTING = 10  # landmarks; more than chance, so that a reader sees the near misses
 
 
 def find_exact_repetitions(corpus):
-    """Find tracks of equal audio after decoding, whatever their containers and genres.
+    """Find tracks with equal audio after decoding, whatever their containers and genres.
 
     Parameters
     ----------
     corpus : pandas.DataFrame
-        As from `genre_lib.corpus.tracks.load_corpus`; only usable tracks are compared.
+        From `genre_lib.corpus.load_corpus`; only usable tracks are compared.
 
     Returns
     -------
     pandas.DataFrame
-        One row a pair: ``track_id`` and ``other_track_id`` (in the order of the corpus), ``score``
-        (1.0: there is no nearly here), ``verdict`` (True), ``group`` (the first track of those
-        that are all equal).
+        One row per pair: ``track_id``, ``other_track_id`` (later in the corpus), ``group`` (the
+        first of all equal tracks), ``score`` (1.0), ``verdict`` (True).
+
+    Examples
+    --------
+    >>> find_exact_repetitions(corpus)[["track_id", "other_track_id"]]  # doctest: +SKIP
     """
-    tracks = usable(corpus)[["track_id", "sha256"]].reset_index(names="row")
-    pairs = tracks.merge(tracks.add_prefix("other_"), left_on="sha256", right_on="other_sha256")
-    pairs = pairs[pairs["row"] < pairs["other_row"]]
-    pairs = pairs.sort_values(["row", "other_row"], ignore_index=True)
-    pairs = pairs[["track_id", "other_track_id"]].assign(score=1.0, verdict=True)
-    return _with_groups(corpus, pairs)
+    equal = usable(corpus).groupby("sha256", sort=False)["track_id"]
+    pairs = [(*pair, ids.iloc[0]) for _, ids in equal for pair in combinations(ids, 2)]
+    table = pd.DataFrame(pairs, columns=["track_id", "other_track_id", "group"])
+    return table.assign(score=1.0, verdict=True)
 
 
 def find_same_recordings(corpus, *, progress=True):
-    """Find tracks that hold the same recording, even shifted, re-encoded or filtered.
+    """Find tracks that hold the same recording, even if shifted, re-encoded or filtered.
 
-    Landmark fingerprints name the candidates and their offsets (`genre_lib.faults.landmarks`), the
-    coherence of the waveforms decides (`genre_lib.faults.coherence`). Another performance of the same
-    song is another recording, and is not found; nor is a copy played faster or slower by more
-    than a twentieth of a percent.
+    Landmark fingerprints (Wang, ISMIR 2003) name the candidates and their offsets; the coherence
+    of the waveforms decides. Not found: another performance of the same song, and a copy played
+    faster or slower by more than 0.05%.
 
     Parameters
     ----------
     corpus : pandas.DataFrame
-        As from `genre_lib.corpus.tracks.load_corpus`; only usable tracks are compared.
+        From `genre_lib.corpus.load_corpus`; only usable tracks are compared.
     progress : bool
-        Show progress bars.
 
     Returns
     -------
     pandas.DataFrame
-        One row a pair with ten landmarks or more in common, the most alike first:
-        ``track_id`` and ``other_track_id`` (in the order of the corpus), ``score`` (coherence, 0
-        to 1), ``verdict`` (bool; see `MIN_COHERENCE`), ``group`` (the first of the tracks that
-        verdicts join; missing where the verdict is False), ``matches`` (landmarks in common),
-        ``share`` (of the landmarks, 0 to 1), ``offset_s`` (where the other track begins on the
-        clock of the first, in seconds), ``overlap_s`` (how long both sound, in seconds).
+        One row per pair with ten landmarks or more in common, the most alike first: ``track_id``,
+        ``other_track_id`` (later in the corpus), ``matches`` (landmarks in common), ``offset_s``
+        (where the other track begins on the clock of the first, in seconds), ``overlap_s`` (how
+        long both sound), ``score`` (coherence, 0 to 1), ``verdict`` (bool), ``group`` (the first of
+        the tracks that verdicts join).
+
+    Examples
+    --------
+    >>> find_same_recordings(corpus).query("verdict")  # doctest: +SKIP
     """
     tracks = usable(corpus)
-    marks = fingerprint_tracks(tracks["path"], progress=progress)
+    bar = {"desc": "Fingerprints", "unit": "track", "disable": not progress}
+    marks = thread_map(lambda path: find_landmarks(read_audio(path)), tracks["path"], **bar)
     pairs = match_all(marks, min_matches=_WORTH_LISTING, progress=progress)
-    read = lru_cache(maxsize=64)(read_audio)  # a track can be in many pairs
+    read = lru_cache(maxsize=64)(lambda place: read_audio(tracks["path"][place]))
     pairs["score"] = [
-        coherence(
-            read(tracks["path"][pair.first]), read(tracks["path"][pair.second]), pair.offset_s
-        )
-        for pair in pairs.itertuples()
+        coherence(read(pair.first), read(pair.second), pair.offset_s) for pair in pairs.itertuples()
     ]
-    pairs["verdict"] = (
-        (pairs["matches"] >= MIN_MATCHES)
-        & (pairs["score"] >= MIN_COHERENCE)
-        & (pairs["overlap_s"] >= MIN_OVERLAP)
-    )
-    pairs["track_id"] = tracks["track_id"].loc[pairs["first"]].to_numpy()
-    pairs["other_track_id"] = tracks["track_id"].loc[pairs["second"]].to_numpy()
+    pairs["verdict"] = pairs.eval(_SAME_RECORDING)
+    pairs.insert(0, "track_id", pairs["first"].map(tracks["track_id"]))
+    pairs.insert(1, "other_track_id", pairs["second"].map(tracks["track_id"]))
+    pairs["group"] = pairs["first"].map(repetition_groups(tracks, pairs)).where(pairs["verdict"])
+    pairs = pairs.drop(columns=["first", "second"])
     order = ["verdict", "score", "track_id", "other_track_id"]
-    pairs = pairs.sort_values(order, ascending=[False, False, True, True], ignore_index=True)
-    columns = ["track_id", "other_track_id", "score", "verdict", "group", "matches", "share"]
-    return _with_groups(corpus, pairs)[[*columns, "offset_s", "overlap_s"]]
+    return pairs.sort_values(order, ascending=[False, False, True, True], ignore_index=True)
 
 
 def repetition_groups(corpus, pairs):
-    """Turn pairs into groups: what is like the same track is in one group.
+    """Turn pairs into groups: tracks that repeat the same track are in one group.
 
     Parameters
     ----------
     corpus : pandas.DataFrame
         With the column ``track_id``.
     pairs : pandas.DataFrame
-        As from `find_exact_repetitions` or `find_same_recordings`; only those with a verdict count.
+        From `find_exact_repetitions` or `find_same_recordings`; only those with a verdict count.
 
     Returns
     -------
     pandas.Series
-        The group of each row of `corpus`, named by its first track; missing where a track is
-        alone. It can be given to `genre_lib.corpus.partitions.make_partitions` as its groups.
+        The first track of the group of each row, missing for a lone track; `groups` for
+        `genre_lib.corpus.make_partitions`.
+
+    Examples
+    --------
+    >>> tracks = pd.DataFrame({"track_id": ["a", "b", "c"]})
+    >>> pairs = pd.DataFrame({"track_id": ["a"], "other_track_id": ["c"], "verdict": [True]})
+    >>> repetition_groups(tracks, pairs).to_list()
+    ['a', nan, 'a']
     """
+    ids = corpus["track_id"].drop_duplicates()
+    ids = ids.set_axis(ids)
     pairs = pairs[pairs["verdict"].astype(bool)]
-    ids = corpus["track_id"].drop_duplicates().reset_index(drop=True)
-    place = pd.Series(ids.index, index=ids)
-    ends = [place.loc[pairs[side]].to_numpy() for side in ("track_id", "other_track_id")]
+    ends = [ids.index.get_indexer(pairs[side]) for side in ("track_id", "other_track_id")]
     graph = coo_array((np.ones(len(pairs)), ends), shape=(len(ids), len(ids)))
-    _, component = connected_components(graph, directed=False)
-    group = ids.groupby(component).transform("first")
-    group = group.where(ids.groupby(component).transform("size") > 1)
-    return corpus["track_id"].map(group.set_axis(ids)).rename("group")
-
-
-def _with_groups(corpus, pairs):
-    groups = repetition_groups(corpus, pairs).set_axis(corpus["track_id"])
-    groups = groups[~groups.index.duplicated()]
-    return pairs.assign(group=pairs["track_id"].map(groups).where(pairs["verdict"]))
+    members = ids.groupby(connected_components(graph, directed=False)[1])
+    first = members.transform("first").where(members.transform("size") > 1)
+    return corpus["track_id"].map(first).rename("group")

@@ -1,4 +1,4 @@
-"""Every drawing: a function returns a figure and shows nothing. A new one goes beside its kind."""
+"""Every drawing: a function returns a matplotlib Figure and shows nothing."""
 
 import lazy_loader
 

@@ -1,19 +1,17 @@
-"""Figures of the audio. Each function returns a figure and shows nothing."""
-
-import math
+"""Figures of the audio."""
 
 import librosa
-import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from genre_lib.figures.style import WIDTH, styled
+from genre_lib.figures.style import BLUE, ORANGE, WIDTH, styled, subplots
 from genre_lib.waveform import FULL_SCALE, SAMPLE_RATE
 
 
 @styled
-def sliding_window(samples, starts, window):
+def sliding_window(samples, starts, window) -> Figure:
     """Draw a track, and below it where its segments lie.
 
     Parameters
@@ -25,34 +23,24 @@ def sliding_window(samples, starts, window):
     window : int
         Samples in a segment.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
+    Examples
+    --------
+    >>> figure = sliding_window(samples, segment_starts(len(samples)), 110_250)  # doctest: +SKIP
     """
-    figure, (wave, bars) = plt.subplots(
-        2, 1, figsize=(WIDTH, 3.6), sharex=True, height_ratios=(1, 1.4)
-    )
+    layout = {"figsize": (WIDTH, 3.6), "height_ratios": (1, 1.4)}
+    figure, (wave, bars) = subplots(2, sharex=True, **layout)
     draw_wave(wave, samples)
     wave.set(title=f"One track of {len(samples) / SAMPLE_RATE:.1f} s", ylabel="amplitude")
-    bars.barh(
-        range(1, len(starts) + 1),
-        np.full(len(starts), window / SAMPLE_RATE),
-        left=starts / SAMPLE_RATE,
-        height=0.7,
-        color=sns.color_palette()[0],
-    )
-    bars.invert_yaxis()
+    count, seconds = len(starts), window / SAMPLE_RATE
+    bars.barh(range(1, count + 1), seconds, left=starts / SAMPLE_RATE, height=0.7)
+    bars.set(title=f"Its {count} segments of {seconds:.2f} s", ylim=(count + 0.7, 0.3))
+    bars.set(xlabel="time / s", ylabel="segment")
     bars.yaxis.set_major_locator(MaxNLocator(integer=True))
-    bars.set(
-        title=f"Its {len(starts)} segments of {window / SAMPLE_RATE:.2f} s",
-        xlabel="time / s",
-        ylabel="segment",
-    )
     return figure
 
 
 @styled
-def genre_gallery(examples):
+def genre_gallery(examples) -> Figure:
     """Draw the waveform and the log-mel spectrogram of one track of each genre.
 
     Parameters
@@ -60,26 +48,19 @@ def genre_gallery(examples):
     examples : dict of str to numpy.ndarray
         int16 samples by genre.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
+    Examples
+    --------
+    >>> figure = genre_gallery({"blues": workspace.samples("blues.00000")})  # doctest: +SKIP
     """
-    rows = math.ceil(len(examples) / 2)
-    figure, axes = plt.subplots(
-        2 * rows,
-        2,
-        figsize=(WIDTH, 1.45 * rows),
-        sharex="col",
-        squeeze=False,
-        height_ratios=(1, 2) * rows,
-    )
-    image = None
-    for place, (genre, samples) in enumerate(examples.items()):
-        wave, spectrogram = axes[2 * (place // 2) : 2 * (place // 2) + 2, place % 2]
+    rows = (len(examples) + 1) // 2
+    layout = {"figsize": (WIDTH, 1 + 1.35 * rows), "height_ratios": (1, 2) * rows}
+    figure, axes = subplots(2 * rows, 2, sharex="col", squeeze=False, **layout)
+    places = axes.reshape(rows, 2, 2).swapaxes(1, 2).reshape(-1, 2)
+    for (wave, spectrogram), (genre, samples) in zip(places, examples.items(), strict=False):
         draw_wave(wave, samples)
         wave.set(title=genre, yticks=[])
         image = draw_log_mel(spectrogram, samples)
-    for unused in axes[-2:, 1] if len(examples) % 2 else []:
+    for unused in places[len(examples) :].flat:
         unused.set_visible(False)
     for axis in axes[-1]:
         axis.set_xlabel("time / s")
@@ -93,32 +74,20 @@ def draw_wave(axis, samples):
     # The envelope of 2000 stretches is what a screen can show; half a million points are not.
     stretches = np.array_split(samples / FULL_SCALE, min(2000, len(samples)))
     time = np.linspace(0, len(samples) / SAMPLE_RATE, len(stretches))
-    axis.fill_between(
-        time,
-        [s.min() for s in stretches],
-        [s.max() for s in stretches],
-        color=sns.color_palette()[0],
-        linewidth=0,
-    )
+    low, high = zip(*((s.min(), s.max()) for s in stretches), strict=True)
+    axis.fill_between(time, low, high, color=BLUE, linewidth=0)
     axis.set_ylim(-1, 1)
     axis.grid(False)
 
 
 def draw_log_mel(axis, samples, begin=0.0):
     """Draw a log-mel spectrogram from `begin` seconds on, and return the image."""
-    power = librosa.feature.melspectrogram(
-        y=samples.astype(np.float32) / FULL_SCALE, sr=SAMPLE_RATE, n_mels=64, hop_length=1024
-    )
+    wave = samples.astype(np.float32) / FULL_SCALE
+    power = librosa.feature.melspectrogram(y=wave, sr=SAMPLE_RATE, n_mels=64, hop_length=1024)
     decibels = librosa.power_to_db(power, ref=np.max, top_db=80)
-    image = axis.imshow(
-        decibels,
-        origin="lower",
-        aspect="auto",
-        cmap="magma",
-        vmin=-80,
-        vmax=0,
-        extent=(begin, begin + len(samples) / SAMPLE_RATE, 0, 64),
-    )
+    extent = (begin, begin + len(samples) / SAMPLE_RATE, 0, 64)
+    colours = {"cmap": "magma", "vmin": -80, "vmax": 0}
+    image = axis.imshow(decibels, origin="lower", aspect="auto", extent=extent, **colours)
     mel = librosa.mel_frequencies(n_mels=64, fmax=SAMPLE_RATE / 2)
     kilohertz = (0.5, 2, 8)
     axis.set_yticks(np.interp(np.array(kilohertz) * 1000, mel, np.arange(64)), kilohertz)
@@ -127,41 +96,24 @@ def draw_log_mel(axis, samples, begin=0.0):
 
 
 @styled
-def descriptors_by_genre(descriptors):
+def descriptors_by_genre(descriptors) -> Figure:
     """Compare loudness and spectral centroid between the genres.
 
     Parameters
     ----------
     descriptors : pandas.DataFrame
-        As from `genre_lib.corpus.descriptors.describe_tracks`.
+        From `genre_lib.corpus.describe_tracks`.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
+    Examples
+    --------
+    >>> figure = descriptors_by_genre(describe_tracks(tracks))  # doctest: +SKIP
     """
-    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.4), sharey=True)
+    figure, axes = subplots(1, 2, figsize=(WIDTH, 3.4), sharey=True)
     columns = {"level": "level / dB re full scale", "centroid": "spectral centroid / Hz"}
     titles = ("Loudness", "Brightness")
     for axis, title, (column, label) in zip(axes, titles, columns.items(), strict=True):
-        sns.boxplot(
-            descriptors,
-            x=column,
-            y="genre",
-            ax=axis,
-            color=sns.color_palette()[0],
-            fill=False,
-            fliersize=0,
-            linewidth=1,
-        )
-        sns.stripplot(
-            descriptors,
-            x=column,
-            y="genre",
-            ax=axis,
-            color=sns.color_palette()[1],
-            size=2.5,
-            alpha=0.7,
-            jitter=0.2,
-        )
+        where = {"data": descriptors, "x": column, "y": "genre", "ax": axis}
+        sns.boxplot(**where, color=BLUE, fill=False, fliersize=0, linewidth=1)
+        sns.stripplot(**where, color=ORANGE, size=2.5, alpha=0.7, jitter=0.2)
         axis.set(title=title, xlabel=label, ylabel="")
     return figure

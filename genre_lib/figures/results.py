@@ -1,50 +1,44 @@
 """Figures of results, and of what explains them."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from genre_lib.figures.style import WIDTH, styled
+from genre_lib.figures.style import BLUE, ORANGE, WIDTH, styled, subplots
+
+_BESIDE = {"bbox_to_anchor": (1.01, 1), "loc": "upper left"}  # a legend on the right
 
 
 @styled
-def learning_curves(histories, title):
-    """Draw loss and accuracy over the epochs, a thin line a run.
+def learning_curves(histories, title) -> Figure:
+    """Draw loss and accuracy over the epochs, a thin line per run.
 
     Parameters
     ----------
     histories : list of pandas.DataFrame
-        As in `RunResult.history`.
+        The ``history`` of each `genre_lib.experiment.RunResult`.
     title : str
         What the runs have in common.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
+    Examples
+    --------
+    >>> figure = learning_curves([run.history for run in runs], "Normal")  # doctest: +SKIP
     """
-    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 2.8))
-    lines = {"training": ("", "-"), "validation": ("val_", "--")}
+    figure, axes = subplots(1, 2, figsize=(WIDTH, 2.8))
+    lines = {"training": ("", "-", BLUE), "validation": ("val_", "--", ORANGE)}
     for axis, measure in zip(axes, ("loss", "accuracy"), strict=True):
-        for color, (name, (prefix, style)) in zip(sns.color_palette(), lines.items(), strict=False):
+        for name, (prefix, style, color) in lines.items():
             for number, history in enumerate(histories):
-                axis.plot(
-                    history["epoch"],
-                    history[prefix + measure],
-                    style,
-                    color=color,
-                    marker="o" if len(history) == 1 else None,
-                    linewidth=1.2,
-                    alpha=0.8,
-                    label=name if number == 0 else None,
-                )
-        axis.set(title=f"{title}: {measure}", xlabel="epoch", ylabel=measure)
+                look = {"linewidth": 1.2, "marker": "o" if len(history) == 1 else None}
+                look |= {"alpha": 0.8, "label": name if number == 0 else None}
+                axis.plot(history["epoch"], history[prefix + measure], style, color=color, **look)
+        axis.set(title=f"{title}: {measure}", xlabel="epoch", xlim=(0, None))
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes[0].set_ylim(bottom=0, top=_robust_top(histories))
+    axes[0].set(ylabel="loss", ylim=(0, _robust_top(histories)))
+    axes[1].set(ylabel="accuracy of segments", ylim=(0, 1.02))
     axes[1].yaxis.set_major_formatter(PercentFormatter(1))
-    axes[1].set_ylim(0, 1.02)
-    axes[1].set_ylabel("accuracy of segments")
     axes[1].legend(loc="best")
     return figure
 
@@ -57,206 +51,164 @@ def _robust_top(histories):
 
 
 @styled
-def accuracies(table):
+def accuracies(table) -> Figure:
     """Draw accuracies with their intervals, tracks and segments side by side.
 
     Parameters
     ----------
     table : pandas.DataFrame
         ``phase``, ``of`` (``"segments"`` or ``"tracks"``), ``value``, ``low``, ``high`` and
-        optionally ``original`` (quoted, may be missing), all shares of one.
+        optionally ``original`` (quoted, may be missing), all as fractions.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
+    Examples
+    --------
+    >>> figure = accuracies(pd.DataFrame(rows))  # doctest: +SKIP
     """
     names = list(dict.fromkeys(table["phase"]))
-    figure, axis = plt.subplots(figsize=(WIDTH, 1.0 + 0.5 * len(names)))
-    styles = {"segments": ("o", -0.12), "tracks": ("s", 0.12)}
-    for color, (of, (marker, shift)) in zip(sns.color_palette(), styles.items(), strict=False):
+    figure, axis = subplots(figsize=(WIDTH, 1.0 + 0.5 * len(names)))
+    styles = {"segments": ("o", -0.12, BLUE), "tracks": ("s", 0.12, ORANGE)}
+    for of, (marker, shift, color) in styles.items():
         rows = table[table["of"] == of]
-        places = [names.index(phase) + shift for phase in rows["phase"]]
-        errors = [rows["value"] - rows["low"], rows["high"] - rows["value"]]
-        axis.errorbar(
-            rows["value"], places, xerr=errors, fmt=marker, color=color, capsize=3, label=of
-        )
+        places = rows["phase"].map(names.index) + shift
+        look = {"fmt": marker, "color": color, "capsize": 3, "label": of}
+        axis.errorbar(rows["value"], places, xerr=_errors(rows), **look)
         if "original" in rows:
-            axis.plot(
-                rows["original"].astype(float),
-                places,
-                marker,
-                color=color,
-                fillstyle="none",
-                markersize=8,
-                label=f"{of}, original (quoted)",
-            )
+            look = {"fillstyle": "none", "markersize": 8, "label": f"{of}, original (quoted)"}
+            axis.plot(rows["original"].astype(float), places, marker, color=color, **look)
     axis.set_yticks(range(len(names)), names)
     axis.invert_yaxis()
     axis.xaxis.set_major_formatter(PercentFormatter(1))
     axis.set(title="Accuracy, with 95% intervals", xlabel="accuracy", xlim=(0, 1))
-    axis.legend(bbox_to_anchor=(1.01, 1), loc="upper left")
+    axis.legend(**_BESIDE)
     return figure
 
 
+def _errors(rows):
+    return [rows["value"] - rows["low"], rows["high"] - rows["value"]]
+
+
 @styled
-def accuracy_by_rotation(table, n_classes, title):
+def accuracy_by_rotation(table, n_classes, title) -> Figure:
     """Draw the accuracy of each rotation, and of guessing.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        As from `genre_lib.results.scoring.by_rotation`.
+        From `genre_lib.results.by_rotation`.
     n_classes : int
         Number of genres.
     title : str
         The phase.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
+    Examples
+    --------
+    >>> figure = accuracy_by_rotation(by_rotation(scores), 10, "Normal")  # doctest: +SKIP
     """
-    figure, axis = plt.subplots(figsize=(WIDTH, 2.6))
+    figure, axis = subplots(figsize=(WIDTH, 2.6))
     long = table.reset_index().melt("rotation", var_name="accuracy of", value_name="accuracy")
     long["rotation"] += 1
-    sns.barplot(long, x="rotation", y="accuracy", hue="accuracy of", ax=axis)
+    sns.barplot(long, x="rotation", y="accuracy", hue="accuracy of", ax=axis, saturation=1)
     axis.axhline(1 / n_classes, color="0.2", linestyle=":", label="guessing")
     axis.yaxis.set_major_formatter(PercentFormatter(1))
     axis.set(title=f"{title}: accuracy on the test partition", ylim=(0, 1))
-    axis.legend(bbox_to_anchor=(1.01, 1), loc="upper left")
+    axis.legend(**_BESIDE)
     return figure
 
 
 @styled
-def joined_segments(by_count, by_rule):
+def joined_segments(by_count, by_rule) -> Figure:
     """Draw the accuracy of tracks by the number of their segments, and by the rule that joins them.
 
     Parameters
     ----------
     by_count : dict of int to Accuracy
-        By the number of segments a track, for one rule.
+        By the number of segments per track, for one rule.
     by_rule : dict of str to Accuracy
         By the rule, for all segments.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
+    Examples
+    --------
+    >>> figure = joined_segments(by_count, {"mean": accuracy(scores)})  # doctest: +SKIP
     """
-    figure, (left, right) = plt.subplots(
-        1, 2, figsize=(WIDTH, 2.8), sharey=True, width_ratios=(1.5, 1)
-    )
-    blue, orange = sns.color_palette()[:2]
-    counts = list(by_count)
-    lows, highs = [a.low for a in by_count.values()], [a.high for a in by_count.values()]
-    left.fill_between(counts, lows, highs, color=blue, alpha=0.2, linewidth=0, label="95% interval")
-    left.plot(counts, [a.value for a in by_count.values()], "o-", color=blue)
+    layout = {"figsize": (WIDTH, 2.8), "width_ratios": (1.5, 1)}
+    figure, (left, right) = subplots(1, 2, sharey=True, **layout)
+    rows = pd.DataFrame(by_count, ["value", "low", "high"]).T
+    band = {"color": BLUE, "alpha": 0.2, "linewidth": 0, "label": "95% interval"}
+    left.fill_between(rows.index, rows["low"], rows["high"], **band)
+    left.plot(rows["value"], "o-", color=BLUE)
     left.set_xscale("log", base=2)
-    left.set_xticks(counts, [str(count) for count in counts])
+    left.set_xticks(rows.index, [str(count) for count in rows.index])
     left.minorticks_off()
-    left.legend(loc="upper left" if max(highs) < 0.6 else "lower right")
-    left.set(
-        title="By the number of segments",
-        xlabel="segments a track, evenly spread",
-        ylabel="accuracy of tracks",
-        ylim=(0, 1),
-    )
-    errors = [
-        [a.value - a.low for a in by_rule.values()],
-        [a.high - a.value for a in by_rule.values()],
-    ]
-    values = [a.value for a in by_rule.values()]
-    right.errorbar(range(len(values)), values, yerr=errors, fmt="s", color=orange, capsize=3)
-    right.set_xticks(range(len(values)), list(by_rule))
-    right.set(title="By the rule, all segments", xlabel="rule", xlim=(-0.6, len(values) - 0.4))
+    left.legend(loc="upper left" if rows["high"].max() < 0.6 else "lower right")
+    left.set(title="By the number of segments", xlabel="segments per track, evenly spread")
+    left.set(ylabel="accuracy of tracks", ylim=(0, 1))
+    rows = pd.DataFrame(by_rule, ["value", "low", "high"]).T
+    right.errorbar(rows.index, rows["value"], _errors(rows), fmt="s", color=ORANGE, capsize=3)
+    right.set(title="By the rule, all segments", xlabel="rule", xlim=(-0.6, len(rows) - 0.4))
     right.grid(visible=False, axis="x")
     right.yaxis.set_major_formatter(PercentFormatter(1))
     return figure
 
 
 @styled
-def reliability_diagrams(bins):
+def reliability_diagrams(bins) -> Figure:
     """Draw accuracy against confidence, and below it how many examples that rests on.
 
     Parameters
     ----------
     bins : dict of str to pandas.DataFrame
-        By what is predicted (``"segments"``, ``"tracks"``), as from
-        `genre_lib.results.calibration.reliability`.
+        From `genre_lib.results.reliability`, by what is predicted (``"segments"``, ``"tracks"``).
 
-    Returns
-    -------
-    matplotlib.figure.Figure
+    Examples
+    --------
+    >>> figure = reliability_diagrams({"tracks": reliability(examples)})  # doctest: +SKIP
     """
-    figure, axes = plt.subplots(
-        2,
-        len(bins),
-        figsize=(WIDTH, 4.2),
-        sharex=True,
-        squeeze=False,
-        height_ratios=(3, 1),
-    )
-    blue, orange = sns.color_palette()[:2]
+    layout = {"figsize": (WIDTH, 4.2), "height_ratios": (3, 1)}
+    figure, axes = subplots(2, len(bins), sharex=True, squeeze=False, **layout)
     for (upper, lower), (of, table) in zip(axes.T, bins.items(), strict=True):
         upper.plot([0, 1], [0, 1], color="0.2", linestyle=":", label="calibrated")
         filled = table[table["examples"] > 0]
-        upper.plot(filled["confidence"], filled["accuracy"], "o-", color=blue, label="network")
+        upper.plot(filled["confidence"], filled["accuracy"], "o-", color=BLUE, label="network")
         upper.set(title=f"{of[0].upper()}{of[1:]}", xlim=(0, 1), ylim=(-0.02, 1.02))
         upper.yaxis.set_major_formatter(PercentFormatter(1))
-        width = table["high"] - table["low"]
-        lower.bar(table["low"], table["examples"], width, align="edge", color=orange, alpha=0.7)
+        look = {"align": "edge", "color": ORANGE, "alpha": 0.7}
+        lower.bar(table["low"], table["examples"], table["high"] - table["low"], **look)
         lower.set(xlabel="confidence", ylabel=of)
         lower.xaxis.set_major_formatter(PercentFormatter(1))
         lower.yaxis.set_major_locator(MaxNLocator(3, integer=True))
-    axes[0, 0].set_ylabel("share correct")
+    axes[0, 0].set_ylabel("fraction correct")
     axes[0, 0].legend(loc="best")
     return figure
 
 
 @styled
-def confusion_matrices(counts):
-    """Draw which genres are taken for which, a matrix per phase, side by side.
+def confusion_matrices(counts) -> Figure:
+    """Draw which genres are taken for which, one matrix per phase, side by side.
 
     Parameters
     ----------
     counts : dict of str to pandas.DataFrame
-        By the phase, as from `genre_lib.results.confusion`; two at most stay legible.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
+        From `genre_lib.results.confusion`, by the phase; at most two stay legible.
 
     Examples
     --------
     >>> figure = confusion_matrices({"normal": confusion(scores, genres)})  # doctest: +SKIP
     """
-    n_genres = len(next(iter(counts.values())))
-    side = 1.6 + 0.42 * n_genres
+    side = max(3.4, 1.6 + 0.42 * len(next(iter(counts.values()))))
     width = min(WIDTH, len(counts) * side + 0.8)
-    height = min(width / len(counts) + 0.6, side)
-    figure, axes = plt.subplots(1, len(counts), figsize=(width, height), sharey=True, squeeze=False)
+    size = (width, min(width / len(counts) + 0.2, side))
+    figure, axes = subplots(1, len(counts), figsize=size, sharey=True, squeeze=False)
     for axis, (phase, table) in zip(axes[0], counts.items(), strict=True):
-        sns.heatmap(
-            table.div(table.sum(axis=1).clip(lower=1), axis=0),
-            annot=table,
-            fmt="d",
-            annot_kws={"fontsize": 7 if len(counts) > 1 else 9},
-            cmap="Blues",
-            vmin=0,
-            vmax=1,
-            square=True,
-            linewidths=0.5,
-            cbar=False,
-            ax=axis,
-        )
+        shares = table.div(table.sum(axis=1).clip(lower=1), axis=0)
+        numbers = {"annot": table, "fmt": "d", "annot_kws": {"size": 9 if len(counts) == 1 else 7}}
+        look = {"cmap": "Blues", "vmin": 0, "vmax": 1, "square": True, "linewidths": 0.5}
+        sns.heatmap(shares, cbar=False, ax=axis, **numbers, **look)
         title = f"{phase[0].upper()}{phase[1:]}: {table.to_numpy().sum()} tracks"
-        axis.set(title=title, xlabel="predicted genre", ylabel="true genre")
+        axis.set(title=title, xlabel="predicted genre", ylabel="")
         axis.tick_params("x", rotation=90)
         axis.tick_params("y", rotation=0)
-    axes[0, -1].set_ylabel("" if len(counts) > 1 else "true genre")
-    figure.colorbar(
-        axes[0, 0].collections[0],
-        ax=axes[0].tolist(),
-        location="right",
-        shrink=0.9,
-        label="share of the genre's tracks",
-    )
+    axes[0, 0].set_ylabel("true genre")
+    beside = axes[0, -1].inset_axes([1.04, 0, 0.05, 1])  # as high as the matrix
+    label = "fraction of the genre's tracks"
+    figure.colorbar(axes[0, 0].collections[0], cax=beside, label=label)
     return figure

@@ -1,83 +1,59 @@
-"""Figures of speed and memory. Each function returns a figure and shows nothing."""
+"""Figures of speed and memory."""
 
-import matplotlib.pyplot as plt
+import pandas as pd
 import seaborn as sns
+from matplotlib.figure import Figure
 
-from genre_lib.figures.style import WIDTH, styled
-
-_MARKERS = "osD^v"
+from genre_lib.figures.style import WIDTH, styled, subplots
 
 
 @styled
-def training_rates(figures):
-    """Draw how many segments a second each implementation trains.
+def training_rates(figures) -> Figure:
+    """Draw how many segments per second each implementation trains, with the range of repeats.
 
     Parameters
     ----------
     figures : list of dict
-        As in `tests.benchmarks.speed.benchmark.run_benchmark`.
+        The ``"figures"`` of a benchmark, from `genre_lib.results.speed.read_published`.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-        A bar is a median, and its line the range of the repeats.
+    Examples
+    --------
+    >>> figure = training_rates(measured["figures"])  # doctest: +SKIP
     """
     rows = [row for row in figures if row["figure"] == "training" and row["value"]]
-    batches = list(dict.fromkeys(row["batch"] for row in rows))
-    names = list(dict.fromkeys(row["what"] for row in rows))
-    figure, axis = plt.subplots(figsize=(WIDTH, 0.8 + 0.4 * len(names)))
-    height = 0.8 / max(1, len(batches))
-    for place, batch in enumerate(batches):
-        found = [row for row in rows if row["batch"] == batch]
-        values = [row["value"] for row in found]
-        spread = [
-            [row["value"] - min(row["repeats"]) for row in found],
-            [max(row["repeats"]) - row["value"] for row in found],
-        ]
-        axis.barh(
-            [names.index(row["what"]) + place * height for row in found],
-            values,
-            height,
-            xerr=spread,
-            color=sns.color_palette("colorblind")[place],
-            label=f"batch {batch}",
-        )
-    axis.set_yticks([k + height * (len(batches) - 1) / 2 for k in range(len(names))], names)
-    axis.invert_yaxis()
-    axis.grid(visible=False, axis="y")
-    axis.set(title="Speed of training", xlabel="segments a second")
-    axis.legend()
+    table = pd.DataFrame(rows, columns=["what", "batch", "repeats"]).explode("repeats")
+    table = table.rename(columns={"batch": "batch size"}).astype({"repeats": float})
+    figure, axis = subplots(figsize=(WIDTH, 0.8 + 0.4 * table["what"].nunique()))
+    median = {"estimator": "median", "errorbar": ("pi", 100), "err_kws": {"linewidth": 1.2}}
+    where = {"x": "repeats", "y": "what", "hue": "batch size", "palette": "colorblind"}
+    sns.barplot(table, ax=axis, saturation=1, **where, **median)
+    axis.set(title="Speed of training", xlabel="segments per second", ylabel="")
     return figure
 
 
 @styled
-def growing_cost(rows):
+def growing_cost(rows) -> Figure:
     """Draw the time of training and the memory against the number of tracks.
 
     Parameters
     ----------
     rows : pandas.DataFrame
-        As from `tests.benchmarks.speed.growth.measure_growth`.
+        ``tracks``, ``jobs``, ``storing`` and ``training`` (seconds), ``memory`` (bytes).
 
-    Returns
-    -------
-    matplotlib.figure.Figure
+    Examples
+    --------
+    >>> figure = growing_cost(pd.DataFrame(measured["growth"]))  # doctest: +SKIP
     """
-    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 2.8))
-    colours = sns.color_palette("colorblind")
-    for place, (jobs, found) in enumerate(rows.groupby("jobs")):
-        line = {
-            "color": colours[place],
-            "marker": _MARKERS[place % len(_MARKERS)],
-            "label": f"{jobs} process{'es' * (jobs > 1)}",
-        }
+    figure, (left, right) = subplots(1, 2, figsize=(WIDTH, 2.8))
+    for (jobs, found), marker in zip(rows.groupby("jobs"), "osD^v", strict=False):
+        line = {"marker": marker, "label": f"{jobs} process{'es' * (jobs > 1)}"}
         left.plot(found["tracks"], found["training"], **line)
         right.plot(found["tracks"], found["memory"] / 2**30, **line)
     storing = rows.groupby("tracks")["storing"].median()
     left.plot(storing.index, storing, color="0.4", linestyle="--", marker="x", label="the store")
-    left.set(title="Two runs of one epoch", xlabel="tracks", ylabel="time [s]", ylim=(0, None))
-    right.set(title="Largest process", xlabel="tracks", ylabel="memory [GiB]", ylim=(0, None))
+    left.set(title="Two runs of one epoch", ylabel="time / s")
+    right.set(title="Largest process", ylabel="memory / GiB")
     for axis in (left, right):
-        axis.set_xlim(0, None)
+        axis.set(xlabel="tracks", xlim=(0, None), ylim=(0, None))
         axis.legend()
     return figure

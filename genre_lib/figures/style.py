@@ -5,9 +5,12 @@ import functools
 import matplotlib.pyplot as plt
 import seaborn as sns
 from matplotlib import rcParamsDefault
+from matplotlib.figure import Figure
 
 WIDTH = 7.2
 """Width of a figure in inches; that of the text of a page."""
+
+BLUE, ORANGE = sns.color_palette("colorblind")[:2]
 
 # From the defaults of matplotlib, so that what a user has chosen for other figures stays out.
 _THEME = {
@@ -15,7 +18,7 @@ _THEME = {
     **sns.plotting_context("paper", font_scale=1.05),
     **sns.axes_style("whitegrid"),
     "axes.prop_cycle": plt.cycler(color=sns.color_palette("colorblind")),
-    "patch.facecolor": sns.color_palette("colorblind")[0],
+    "patch.facecolor": BLUE,
     "axes.titleweight": "bold",
     "axes.titlesize": 10,
     "figure.constrained_layout.use": True,
@@ -31,8 +34,21 @@ def styled(draw):
     def drawn(*args, **kwargs):
         with plt.rc_context(_THEME):
             figure = draw(*args, **kwargs)
-            # Ticks and their labels are made when they are first drawn, by the settings of then.
-            figure.draw_without_rendering()
+            figure.draw_without_rendering()  # the layout comes to rest after a few drawings
         return figure
 
     return drawn
+
+
+class _StyledFigure(Figure):
+    # Ticks are made, and some settings read, when a figure is drawn: whenever that is.
+    def draw(self, renderer):
+        with plt.rc_context(_THEME):
+            super().draw(renderer)
+
+    def get_tightbbox(self, *args, **kwargs):
+        with plt.rc_context(_THEME):
+            return super().get_tightbbox(*args, **kwargs)
+
+
+subplots = functools.partial(plt.subplots, FigureClass=_StyledFigure)

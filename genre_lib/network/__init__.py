@@ -1,4 +1,4 @@
-"""The network in Keras, and how it is fed and trained; nothing here knows of experiments."""
+"""The network in Keras, and how it is fed and trained, independent of any experiment."""
 
 import lazy_loader
 

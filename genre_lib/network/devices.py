@@ -1,4 +1,4 @@
-"""The device that computes: what it is, and what it is good at."""
+"""The device that computes, and what it is good at."""
 
 import dataclasses
 import functools
@@ -10,18 +10,7 @@ PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 
 @dataclasses.dataclass(frozen=True)
 class Device:
-    """What computes.
-
-    Parameters
-    ----------
-    name : str
-        ``"CPU"``, or the GPU as its maker calls it.
-    is_gpu : bool
-    capability : tuple of int
-        CUDA's compute capability, (8, 0) for example; (0, 0) where there is none.
-    memory : int
-        Bytes that a GPU gives this process at most; 0 where that is not known.
-    """
+    """What computes; see `find_device`."""
 
     name: str = "CPU"
     is_gpu: bool = False
@@ -36,6 +25,13 @@ def find_device():
     Returns
     -------
     Device
+        ``name`` ("CPU", or the GPU's), ``is_gpu``, ``capability`` (CUDA's, (0, 0) if there is none)
+        and ``memory`` (bytes of a GPU that this process may use; 0 if unknown).
+
+    Examples
+    --------
+    >>> find_device()  # doctest: +SKIP
+    Device(name='Tesla T4', is_gpu=True, capability=(7, 5), memory=0)
     """
     find = {"tensorflow": _find_with_tensorflow, "jax": _find_with_jax}
     return find.get(keras.backend.backend(), Device)()
@@ -65,56 +61,27 @@ def _find_with_jax():
 
 
 def choose_precision(precision, device):
-    """Choose the numbers that a network computes with.
-
-    Parameters
-    ----------
-    precision : {"auto", "float32", "mixed_bfloat16", "mixed_float16"}
-        Anything but "auto" is what is chosen.
-    device : Device
-
-    Returns
-    -------
-    str
-        The name of a Keras dtype policy. By itself: bfloat16 where a GPU has it (compute capability
-        8 and above), float16 on those that are only good at that (7: V100, T4), float32 elsewhere.
-
-    Raises
-    ------
-    ValueError
-        If `precision` is not known.
-    """
+    """Return the Keras dtype policy to compute with; "auto" chooses one for the device."""
     if precision not in PRECISIONS:
         raise ValueError(f"precision={precision!r}: expected one of {', '.join(PRECISIONS)}.")
     if precision != "auto":
         return precision
     if device.capability >= (8, 0):
         return "mixed_bfloat16"
+    # V100 and T4 are fast in float16, but do not have bfloat16.
     return "mixed_float16" if device.capability >= (7, 0) else "float32"
 
 
 def choose_compilation(jit_compile, device):
-    """Choose whether the training step is compiled by XLA.
-
-    Parameters
-    ----------
-    jit_compile : bool or "auto"
-        A bool is what is chosen.
-    device : Device
-
-    Returns
-    -------
-    bool
-        By itself: on JAX always, as it else computes operation by operation; on TensorFlow where a
-        GPU computes. On a CPU, TensorFlow takes longer to begin and trains no faster.
-    """
+    """Return whether XLA compiles the training step; "auto" chooses for backend and device."""
     if jit_compile != "auto":
         return jit_compile
+    # Uncompiled, JAX is slow; on a CPU, XLA only makes TensorFlow start later.
     return keras.backend.backend() == "jax" or device.is_gpu
 
 
 def describe_computation(precision, jit_compile):
-    """Describe how networks with these choices compute here: device, backend and the like."""
+    """Describe how networks with these choices compute here, as a dict of facts."""
     device = find_device()
     return {
         "device": device.name,
@@ -125,13 +92,7 @@ def describe_computation(precision, jit_compile):
 
 
 def memory_peak():
-    """Return the memory of the GPU that this process has used at most.
-
-    Returns
-    -------
-    int or None
-        In bytes, since the process began; None where no GPU computes.
-    """
+    """Return the most bytes of GPU memory used so far by this process; None without a GPU."""
     if not find_device().is_gpu:
         return None
     if keras.backend.backend() == "jax":

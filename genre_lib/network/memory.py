@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import re
 from pathlib import Path
 
 import keras
@@ -9,79 +10,42 @@ import psutil
 
 from genre_lib.network.resnet1d import Res1D
 
-# Tensors of the size of its output that a residual block holds until the backward pass. Counted by
-# `genre_lib.experiment.updates`: 9.2 to 9.4 MiB a segment of 59 049 samples, and 6.4 rematerialised, at a
-# sixteenth of the filters.
-_KEPT = 7
-_KEPT_REMATERIALIZED = 4
-_EXHAUSTED = ("RESOURCE_EXHAUSTED", "ResourceExhausted", "OOM when allocating", "Out of memory")
-_CGROUP = Path("/sys/fs/cgroup")
+# Tensors of the size of its output that a residual block keeps for the backward pass, by whether it
+# is rematerialised. Counted with `genre_lib.experiment.measure_updates` at a sixteenth of the
+# filters: 9.2 to 9.4 MiB per segment of 59 049 samples, and 6.4 MiB rematerialised.
+_KEPT = {False: 7, True: 4}
+_EXHAUSTED = re.compile("MemoryError|RESOURCE_EXHAUSTED|ResourceExhausted|OOM when|Out of memory")
 
 
 def segment_memory(model):
-    """Estimate the memory that a training step takes for each segment in it.
-
-    Parameters
-    ----------
-    model : keras.Model
-        ResNet1D.
-
-    Returns
-    -------
-    int
-        Bytes: of the outputs of all layers, and of the tensors inside the residual blocks.
-    """
+    """Estimate the bytes that a training step of ResNet1D takes per segment."""
     total = 0
     for layer in model.layers:
-        kept = 1
-        if isinstance(layer, Res1D):
-            kept = _KEPT_REMATERIALIZED if layer.rematerialize else _KEPT
+        kept = _KEPT[layer.rematerialize] if isinstance(layer, Res1D) else 1
         size = 2 if layer.compute_dtype in ("float16", "bfloat16") else 4
         total += kept * size * math.prod(layer.output.shape[1:])
     return total
 
 
-def available_memory():
-    """Return the bytes that this process can still take: of the machine, and of its control group.
-
-    Returns
-    -------
-    int
-    """
+def available_memory(control_group=Path("/sys/fs/cgroup")):
+    """Return the bytes that the machine, and the control group, leave to this process."""
     available = psutil.virtual_memory().available
-    with contextlib.suppress(OSError, ValueError):  # "max" is no number: no limit
-        limit, used = ((_CGROUP / f"memory.{name}").read_text() for name in ("max", "current"))
-        available = min(available, int(limit) - int(used))
+    with contextlib.suppress(OSError, ValueError):  # a limit of "max" is not a number
+        limit, used = (int((control_group / f"memory.{n}").read_text()) for n in ("max", "current"))
+        available = min(available, limit - used)
     return max(0, available)
 
 
 def check_memory(model, setting, size):
-    """Refuse a step that would not fit into memory, before the system ends the process.
-
-    On a GPU nothing is checked: it reports exhaustion itself.
-
-    Parameters
-    ----------
-    model : keras.Model
-        ResNet1D.
-    setting : str
-        The name of the setting that decides how many segments a step holds.
-    size : int
-        Its value.
-
-    Raises
-    ------
-    MemoryError
-        If the activations take more than is available. The message says what fits.
-    """
+    """Refuse a step that does not fit into memory, before the system kills the process."""
     if not all(device.startswith("cpu") for device in keras.distribution.list_devices()):
-        return
+        return  # a GPU reports exhaustion itself
     each, available = segment_memory(model), available_memory()
     if size * each <= available:
         return
     fits = available // each
     raise MemoryError(
-        f"{setting}={size} takes about {size * each / 2**30:.1f} GiB a step, and "
+        f"{setting}={size} takes about {size * each / 2**30:.1f} GiB per step, and "
         f"{available / 2**30:.1f} GiB are available. "
         + (f"{_advice(setting, fits)} fits." if fits else "Not even one segment fits: narrow it.")
     )
@@ -93,9 +57,7 @@ def explain_exhaustion(setting, size):
     try:
         yield
     except Exception as error:
-        if not isinstance(error, MemoryError) and not any(
-            word in f"{type(error).__name__} {error}" for word in _EXHAUSTED
-        ):
+        if not _EXHAUSTED.search(f"{type(error).__name__} {error}"):
             raise
         raise MemoryError(
             f"memory was exhausted in a step with {setting}={size}. Try "

@@ -1,4 +1,4 @@
-"""The network: a 1D residual CNN that reads a waveform and names its genre."""
+"""The network: a 1D residual CNN that reads a waveform and predicts its genre."""
 
 import itertools
 import math
@@ -9,39 +9,35 @@ from keras import layers
 from genre_lib.waveform import FULL_SCALE, SHORTEST_WINDOW, WINDOW
 
 RESIDUAL_FILTERS = (128, 128, 256, 256, 256, 256, 256, 256, 512)
-"""Filters of the nine residual blocks, each followed by a max-pooling by three."""
+"""Filters of the nine residual blocks, each followed by max-pooling by three."""
 
-# Of the LeakyReLUs inside the residual blocks; the default of the Keras layer outside of them.
-_SLOPE = 0.3
-
-_MOST_GROUPS = 8
+_SLOPE = 0.3  # inside the residual blocks; outside, the same as the default of Keras' LeakyReLU
 
 
 @keras.saving.register_keras_serializable(package="genre_lib")
 class Res1D(layers.Layer):
-    """A residual block: two convolutions, and the input added to what they make of it.
+    """A residual block: two convolutions whose result is added to their input.
 
-    Conv1D - normalisation - LeakyReLU - Conv1D - normalisation, plus the shortcut, then
-    LeakyReLU. The shortcut is the identity, or a normalised Conv1D of kernel size 1 where the
-    number of filters changes (He et al. 2016, option B).
+    Conv1D, normalisation, LeakyReLU, Conv1D, normalisation, plus the shortcut, then LeakyReLU. The
+    shortcut is the identity, or a normalised Conv1D of kernel size 1 if the number of filters
+    changes (He et al. 2016, option B). Maps (batch, steps, channels) to (batch, steps, filters).
 
     Parameters
     ----------
-    filters : int
-        Filters of both convolutions.
-    kernel_size : int
+    filters, kernel_size : int
         Of both convolutions.
-    l2 : float
-        Weight of the L2 penalty on every convolution kernel of the block, the shortcut's too.
-    bn_momentum : float
-        Momentum of the moving statistics of the batch normalisations.
-    normalization : {"batch", "group"}
-        As for `build_resnet1d`.
+    l2, bn_momentum, normalization
+        As in `build_resnet1d`; the L2 penalty includes the shortcut's convolution.
     rematerialize : bool
-        Keep only what enters each half of the block (up to and from the second convolution) for
-        the backward pass, and compute the rest again there.
+        Keep only the inputs of the two halves (up to and from the second convolution) for the
+        backward pass, and compute the rest again there.
     **kwargs
-        As for any Keras layer.
+        Passed on to `keras.layers.Layer`.
+
+    Examples
+    --------
+    >>> Res1D(filters=256).compute_output_shape((80, 4083, 128))
+    (80, 4083, 256)
     """
 
     def __init__(
@@ -58,38 +54,24 @@ class Res1D(layers.Layer):
         self.filters, self.kernel_size = filters, kernel_size
         self.l2, self.bn_momentum = l2, bn_momentum
         self.normalization, self.rematerialize = normalization, rematerialize
-        self.conv1 = self._convolution(kernel_size, "conv1")
-        self.norm1 = self._normalization("norm1")
-        self.conv2 = self._convolution(kernel_size, "conv2")
-        self.norm2 = self._normalization("norm2")
+        self.conv1, self.norm1 = self._make(kernel_size, "conv1", "norm1")
+        self.conv2, self.norm2 = self._make(kernel_size, "conv2", "norm2")
         self.shortcut_conv = self.shortcut_norm = None
 
-    def _convolution(self, kernel_size, name):
+    def _make(self, kernel_size, *names):
         penalty = keras.regularizers.L2(self.l2) if self.l2 else None
-        return layers.Conv1D(
-            self.filters,
-            kernel_size,
-            padding="same",
-            kernel_regularizer=penalty,
-            dtype=self.dtype_policy,
-            name=name,
-        )
-
-    def _normalization(self, name):
-        return _normalization(
-            self.normalization, self.filters, self.bn_momentum, name, self.dtype_policy
-        )
+        settings = {"padding": "same", "kernel_regularizer": penalty, "dtype": self.dtype_policy}
+        convolution = layers.Conv1D(self.filters, kernel_size, **settings, name=names[0])
+        settings = self.normalization, self.bn_momentum, self.dtype_policy
+        return convolution, _normalization(self.filters, *settings, name=names[1])
 
     def build(self, input_shape):
-        """Create the weights for inputs of shape (batch, steps, channels)."""
         inner_shape = (*input_shape[:-1], self.filters)
         self.conv1.build(input_shape)
-        self.norm1.build(inner_shape)
-        self.conv2.build(inner_shape)
-        self.norm2.build(inner_shape)
+        for layer in (self.norm1, self.conv2, self.norm2):
+            layer.build(inner_shape)
         if input_shape[-1] != self.filters:
-            self.shortcut_conv = self._convolution(1, "shortcut_conv")
-            self.shortcut_norm = self._normalization("shortcut_norm")
+            self.shortcut_conv, self.shortcut_norm = self._make(1, "shortcut_conv", "shortcut_norm")
             self.shortcut_conv.build(input_shape)
             self.shortcut_norm.build(inner_shape)
         self.built = True
@@ -108,42 +90,29 @@ class Res1D(layers.Layer):
 
     def _second_half(self, x, inputs, training=True):
         x = self.norm2(self.conv2(x), training=training)
-        shortcut = inputs
         if self.shortcut_conv is not None:
-            shortcut = self.shortcut_norm(self.shortcut_conv(inputs), training=training)
-        return keras.ops.leaky_relu(x + shortcut, _SLOPE)
+            inputs = self.shortcut_norm(self.shortcut_conv(inputs), training=training)
+        return keras.ops.leaky_relu(x + inputs, _SLOPE)
 
     def compute_output_shape(self, input_shape):
-        """Return (batch, steps, filters)."""
         return (*input_shape[:-1], self.filters)
 
     def get_config(self):
-        """Return what `from_config` needs to make the block again."""
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "kernel_size": self.kernel_size,
-            "l2": self.l2,
-            "bn_momentum": self.bn_momentum,
-            "normalization": self.normalization,
-            "rematerialize": self.rematerialize,
-        }
+        names = "filters", "kernel_size", "l2", "bn_momentum", "normalization", "rematerialize"
+        return super().get_config() | {name: getattr(self, name) for name in names}
 
 
-def _normalization(kind, filters, bn_momentum, name, dtype):
-    if kind == "group":
-        return layers.GroupNormalization(math.gcd(_MOST_GROUPS, filters), name=name, dtype=dtype)
-    return layers.BatchNormalization(momentum=bn_momentum, name=name, dtype=dtype)
+def _normalization(filters, normalization, bn_momentum, dtype, name):
+    if normalization == "group":
+        return layers.GroupNormalization(math.gcd(8, filters), dtype=dtype, name=name)
+    return layers.BatchNormalization(momentum=bn_momentum, dtype=dtype, name=name)
 
 
 def _rematerialized(function, sublayers):
-    """Return a function of tensors that is computed again in the backward pass.
-
-    What runs twice must change nothing: `keras.remat` (and `keras.RematScope`, which applies it)
-    around batch normalisation itself would move its statistics twice an update on TensorFlow, and
-    fail on JAX. So the function becomes one of its variables as well, which returns their new
-    values, and those are assigned once, outside of it.
-    """
+    """Return a function of tensors that is computed again in the backward pass."""
+    # Whatever runs twice must change nothing. `keras.remat` around batch normalisation itself would
+    # move its statistics twice per update on TensorFlow, and fail on JAX. So the function takes the
+    # variables as arguments and returns their new values, which are assigned once, outside.
     variables = [variable for layer in sublayers for variable in layer.variables]
     statistics = [variable for layer in sublayers for variable in layer.non_trainable_variables]
 
@@ -179,78 +148,63 @@ def build_resnet1d(
 
     Parameters
     ----------
-    input_samples : int
-        Length of a segment. At least 59 049 (3^10), which the stride and the poolings need.
-    n_classes : int
-        Number of genres.
+    input_samples, n_classes : int
+        Length of a segment, at least 59 049 (3^10) for the stride and the poolings; genres.
     width : float
-        Factor on the number of filters of every layer; 1 is the network of the report, with
-        4 086 794 trainable parameters for ten classes.
-    l2 : float
-        Weight (lambda) of the L2 penalty on the convolution kernels of the residual blocks, the
-        shortcuts' too.
-    dropout : float
-        Share of the features dropped in front of the output layer, in [0, 1).
-    bn_momentum : float
-        Momentum of the moving statistics of the batch normalisations; Keras' default is 0.99.
-    l2_reading : {"sum", "mean"}
-        The penalty added to the loss: "sum" is what Keras computes, lambda * sum(w ** 2); "mean"
-        is what the report prints, lambda / N * sum(w ** 2), with N the number of all penalised
-        weights of the network (3 801 088 at width 1).
+        Factor on the filters of every layer; 1 gives ten classes 4 086 794 trainable parameters.
+    l2, l2_reading : float, {"sum", "mean"}
+        L2 penalty on the N convolution kernel weights w of the residual blocks (3 801 088 at width
+        1): l2 * sum(w ** 2), as in Keras, or l2 / N * sum(w ** 2), as the report prints it.
+    dropout, bn_momentum : float
+        Share of the features dropped before the output layer, and momentum of the moving
+        statistics of batch normalisation; both in [0, 1).
     normalization : {"batch", "group"}
-        "batch" is the network of the report. "group" normalises each segment by itself, over its
-        steps and over groups of filters (Wu and He 2018), so that the size of a batch does not
-        matter; there are gcd(8, filters) groups, 8 at width 1. The number of trainable
-        parameters stays.
+        "batch" is the report's. "group" (Wu and He 2018) normalises each segment alone, over its
+        steps and gcd(8, filters) groups of filters, so that the batch size does not matter.
     rematerialize : bool
-        Compute the residual blocks a second time in the backward pass, in place of keeping their
-        activations. The result stays, moving statistics included; memory is paid for with time.
+        Compute the residual blocks again in the backward pass instead of keeping their
+        activations: the same result, moving statistics included, in less memory and more time.
     dtype : str or keras.DTypePolicy, optional
-        What the layers compute with: a Keras dtype policy such as "mixed_bfloat16"; the global one
-        of Keras by default. The softmax is float32 always, and so are the weights and the
-        statistics of the normalisations under a mixed policy. An optimizer under "mixed_float16"
-        needs `keras.optimizers.LossScaleOptimizer` around it, which `compile` puts there by
-        itself only where the policy is the global one.
+        Dtype policy of the layers, such as "mixed_bfloat16"; Keras' global one by default. The
+        softmax and, under a mixed policy, weights and statistics stay float32. "mixed_float16"
+        needs `keras.optimizers.LossScaleOptimizer`, which `compile` adds for a global policy only.
 
     Returns
     -------
     keras.Model
-        From (batch, input_samples) or (batch, input_samples, 1) samples **as 16-bit integers
-        count them** (full scale 32 768; int16 arrays can be given as they are, and are scaled to
-        [-1, 1) inside the network) to (batch, n_classes) probabilities.
+        Maps samples **in 16-bit units** (int16, or floats with full scale 32 768), shape (batch,
+        input_samples) or (batch, input_samples, 1), to probabilities, shape (batch, n_classes).
 
     Raises
     ------
     ValueError
-        If `input_samples` is too small, or another argument is out of its range.
+        If an argument is out of range.
+
+    Examples
+    --------
+    >>> build_resnet1d(width=0.125, l2=0.001).output_shape
+    (None, 10)
     """
     _check(input_samples, n_classes, width, l2, dropout, bn_momentum, l2_reading, normalization)
     stem, *blocks = [max(1, round(count * width)) for count in (128, *RESIDUAL_FILTERS)]
-    norm = {"kind": normalization, "bn_momentum": bn_momentum, "dtype": dtype}
+    settings = {"normalization": normalization, "bn_momentum": bn_momentum, "dtype": dtype}
     if l2_reading == "mean":
         l2 = l2 / _count_penalised([stem, *blocks])
 
     inputs = keras.Input((input_samples, 1), name="waveform")
     x = layers.Rescaling(1 / FULL_SCALE, name="scale", dtype=dtype)(inputs)
     x = layers.Conv1D(stem, 3, strides=3, name="conv_in", dtype=dtype)(x)
-    x = _normalization(filters=stem, name="norm_in", **norm)(x)
+    x = _normalization(stem, name="norm_in", **settings)(x)
     x = layers.LeakyReLU(name="relu_in", dtype=dtype)(x)
     for number, filters in enumerate(blocks, start=1):
-        block = Res1D(
-            filters,
-            l2=l2,
-            bn_momentum=bn_momentum,
-            normalization=normalization,
-            rematerialize=rematerialize,
-            dtype=dtype,
-            name=f"res1d_{number}",
-        )
-        x = layers.MaxPooling1D(3, name=f"pool_{number}", dtype=dtype)(block(x))
+        name = f"res1d_{number}"
+        x = Res1D(filters, l2=l2, rematerialize=rematerialize, name=name, **settings)(x)
+        x = layers.MaxPooling1D(3, name=f"pool_{number}", dtype=dtype)(x)
     x = layers.Conv1D(blocks[-1], 1, name="conv_out", dtype=dtype)(x)
-    x = _normalization(filters=blocks[-1], name="norm_out", **norm)(x)
+    x = _normalization(blocks[-1], name="norm_out", **settings)(x)
     x = layers.LeakyReLU(name="relu_out", dtype=dtype)(x)
-    # One step is left of a 5 s segment, so this is the flattening of the original; a longer
-    # input leaves more steps, and their mean keeps the number of parameters.
+    # A 5 s segment leaves one step, so this is the flattening of the original. A longer input
+    # leaves more, and their mean keeps the number of parameters.
     x = layers.GlobalAveragePooling1D(name="flatten", dtype=dtype)(x)
     if dropout:
         x = layers.Dropout(dropout, name="dropout", dtype=dtype)(x)
@@ -260,20 +214,15 @@ def build_resnet1d(
 
 def _count_penalised(filters):
     """Count the kernel weights of the residual blocks, given the filters into and out of each."""
-    return sum(
-        3 * before * after + 3 * after * after + (before * after if before != after else 0)
-        for before, after in itertools.pairwise(filters)
-    )
+    return sum(m * (3 * n + 3 * m + n * (n != m)) for n, m in itertools.pairwise(filters))
 
 
 def _check(input_samples, n_classes, width, l2, dropout, bn_momentum, l2_reading, normalization):
-    if input_samples < SHORTEST_WINDOW:
-        raise ValueError(
-            f"input_samples={input_samples} is too short: the stride and the nine poolings by "
-            f"three need at least {SHORTEST_WINDOW} samples (2.68 s at 22 050 Hz). Use a longer "
-            "window."
-        )
+    enough = (
+        f"{SHORTEST_WINDOW} or more (2.68 s), for the stride and nine poolings: use a longer window"
+    )
     expectations = {
+        "input_samples": (input_samples, input_samples >= SHORTEST_WINDOW, enough),
         "n_classes": (n_classes, n_classes >= 2, "a value at least 2"),
         "width": (width, width > 0, "a value above 0"),
         "l2": (l2, l2 >= 0, "a value 0 or more"),

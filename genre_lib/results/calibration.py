@@ -1,4 +1,4 @@
-"""Whether a probability means what it says: confidence against the share that is right."""
+"""Whether a probability means what it says: confidence against the share that is correct."""
 
 import numpy as np
 import pandas as pd
@@ -6,111 +6,105 @@ import pandas as pd
 from genre_lib.results.scoring import aggregate
 from genre_lib.results.statistics import Difference, bootstrap_mean
 
+_BINS = 10
 
-def confidences(results, of="tracks", split="test"):
-    """Collect how sure some runs are of what they predict, and whether they are right.
+
+def confidences(results, of="tracks"):
+    """List how sure runs are of their test predictions, and whether they are right.
 
     Parameters
     ----------
     results : list of RunResult
-        Kept runs.
-    of : str
-        ``"tracks"`` (by the mean of the probabilities of their segments) or ``"segments"``.
-    split : str
-        ``"test"`` or ``"valid"``.
+    of : {"tracks", "segments"}
+        A track has the mean of the probabilities of its segments.
 
     Returns
     -------
     pandas.DataFrame
-        One row an example, run below run: ``track_id``, ``confidence`` (the probability of the
+        One row per track or segment and run: ``track_id``, ``confidence`` (the probability of the
         predicted genre) and ``correct`` (0 or 1).
     """
     tables = []
     for result in results:
-        examples, probabilities = result.predictions(split)
+        examples, probabilities = result.predictions()
         if of == "tracks":
             probabilities = aggregate(probabilities, examples["track_id"]).to_numpy()
-            examples = examples.drop_duplicates("track_id")
-        right = probabilities.argmax(axis=1) == examples["label"].to_numpy()
-        columns = {
-            "track_id": examples["track_id"].to_numpy(),
-            "confidence": probabilities.max(axis=1).astype(np.float64),
-            "correct": right.astype(int),
-        }
-        tables.append(pd.DataFrame(columns))
+            examples = examples.drop_duplicates("track_id", ignore_index=True)
+        table = examples[["track_id"]].assign(
+            confidence=probabilities.max(axis=1).astype(np.float64),
+            correct=(probabilities.argmax(axis=1) == examples["label"]).astype(int),
+        )
+        tables.append(table)
     return pd.concat(tables, ignore_index=True)
 
 
-def reliability(examples, n_bins=10):
-    """Sort examples into bins of equal width by their confidence.
+def reliability(examples):
+    """Sort examples by their confidence into ten bins of equal width.
 
-    The table behind a reliability diagram (Guo et al. 2017, section 2): bin m of M holds the
-    confidences above (m - 1) / M and up to m / M.
+    The table behind a reliability diagram (Guo et al. 2017, section 2): bin m holds the
+    confidences above (m - 1) / 10 and up to m / 10.
 
     Parameters
     ----------
     examples : pandas.DataFrame
         As from `confidences`.
-    n_bins : int
-        Bins from 0 to 1.
 
     Returns
     -------
     pandas.DataFrame
-        One row a bin, the lowest first: ``low``, ``high`` (its ends), ``examples`` (how many),
-        ``confidence`` (their mean) and ``accuracy`` (the share that is right); the last two are
-        missing where a bin is empty.
+        One row per bin, the lowest first: ``low`` and ``high`` (its ends), ``examples`` (how many),
+        ``confidence`` (their mean) and ``accuracy``; the last two are missing in an empty bin.
     """
-    edges = np.linspace(0, 1, n_bins + 1)
+    edges = np.linspace(0, 1, _BINS + 1)
     # The mean of probabilities in float32 may exceed one by a rounding error.
     place = np.digitize(examples["confidence"].clip(upper=1), edges, right=True) - 1
     groups = examples.groupby(place.clip(min=0))
-    table = pd.DataFrame(
-        {
-            "examples": groups.size(),
-            "confidence": groups["confidence"].mean(),
-            "accuracy": groups["correct"].mean(),
-        }
-    ).reindex(range(n_bins))
-    table["examples"] = table["examples"].fillna(0).astype(int)
-    table.insert(0, "low", edges[:-1])
-    table.insert(1, "high", edges[1:])
-    return table
+    table = groups.agg(confidence=("confidence", "mean"), accuracy=("correct", "mean"))
+    table.insert(0, "examples", groups.size())
+    table = table.reindex(range(_BINS)).fillna({"examples": 0}).astype({"examples": int})
+    return pd.DataFrame({"low": edges[:-1], "high": edges[1:]}).join(table)
 
 
 def calibration_error(bins):
-    """Give the expected calibration error.
-
-    The mean distance of accuracy and confidence over the bins, each with the weight of its
-    examples (Guo et al. 2017, equation 3). It is never negative, and chance alone lifts it above
-    zero where the bins hold few examples.
-
-    Parameters
-    ----------
-    bins : pandas.DataFrame
-        As from `reliability`.
-
-    Returns
-    -------
-    float
-        A share of one.
-    """
+    """Compute the expected calibration error of a `reliability` table, a share of one."""
+    # Guo et al. 2017, equation 3. If bins hold few examples, chance alone lifts it above zero.
     distance = (bins["accuracy"] - bins["confidence"]).abs()
     return float((distance * bins["examples"]).sum() / bins["examples"].sum())
 
 
 def overconfidence(examples):
-    """Give by how much the mean confidence is above the share that is right.
+    """Compute the mean confidence less the share that is correct, as a `Difference`."""
+    excess = examples["confidence"] - examples["correct"]
+    return Difference(*bootstrap_mean(excess, 1, examples["track_id"]))
+
+
+def summarize_calibration(examples):
+    """Put confidence beside accuracy.
 
     Parameters
     ----------
-    examples : pandas.DataFrame
-        As from `confidences`.
+    examples : dict of str to pandas.DataFrame
+        By what is predicted (``"segments"``, ``"tracks"``), as from `confidences`.
 
     Returns
     -------
-    Difference
-        Negative where confidence is too low; the interval is of the bootstrap over tracks.
+    pandas.DataFrame
+        ``of``, ``examples`` (how many), ``confidence``, ``accuracy``, ``confidence less accuracy /
+        points`` (with its interval) and ``ECE``.
+
+    Examples
+    --------
+    >>> summarize_calibration({"tracks": confidences(runs, "tracks")})  # doctest: +SKIP
     """
-    excess = examples["confidence"] - examples["correct"]
-    return Difference(*bootstrap_mean(excess, 1, examples["track_id"]))
+    rows = [
+        {
+            "of": of,
+            "examples": len(table),
+            "confidence": table["confidence"].mean(),
+            "accuracy": table["correct"].mean(),
+            "confidence less accuracy / points": str(overconfidence(table)),
+            "ECE": calibration_error(reliability(table)),
+        }
+        for of, table in examples.items()
+    ]
+    return pd.DataFrame(rows)

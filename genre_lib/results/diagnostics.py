@@ -1,5 +1,5 @@
-"""What explains a result: how many segments a track needs, how far training went too far, and
-what the networks say of tracks that they were not trained on.
+"""Phases side by side, and what explains a result: how many segments a track needs, how far
+training went too far, and what the networks say of tracks that they were not trained on.
 """
 
 import dataclasses
@@ -7,38 +7,19 @@ import dataclasses
 import numpy as np
 import pandas as pd
 
+from genre_lib.experiment.phases import ACCUMULATION, NORMAL, l2_phase
 from genre_lib.results import scoring, statistics
 
 
 def thin_out(result, count):
-    """Keep some segments of each track, evenly spread over it.
-
-    A track of m segments is cut into `count` stretches of equal length, and the segment in the
-    middle of each is kept: of 21 segments and a count of 1 the eleventh. It is no random draw.
-
-    Parameters
-    ----------
-    result : RunResult
-        A kept run.
-    count : int
-        Segments to keep of each track; all where it has no more.
-
-    Returns
-    -------
-    RunResult
-        With fewer rows in ``segments`` and ``probabilities``.
-
-    Raises
-    ------
-    ValueError
-        If the count is below 1.
-    """
+    """Keep up to `count` segments of each track of a run, evenly spread and not drawn at random."""
     if count < 1:
-        raise ValueError(f"count={count}; expected at least one segment a track.")
+        raise ValueError(f"count={count}; expected at least one segment per track.")
     tracks = result.segments.groupby(["split", "track_id"])["segment"]
     place = tracks.rank(method="first").to_numpy(int) - 1
     size = tracks.transform("size").to_numpy()
-    # Whole numbers: the middle of stretch i is at (2 i + 1) m / (2 count).
+    # A track of m segments is cut into `count` stretches of equal length, and the segment in the
+    # middle of each is kept; in whole numbers, that of stretch i is (2 i + 1) m / (2 count).
     middles = (2 * np.arange(count) + 1) * size[:, np.newaxis] // (2 * count)
     kept = (place[:, np.newaxis] == middles).any(axis=1)
     return dataclasses.replace(
@@ -49,57 +30,33 @@ def thin_out(result, count):
 
 
 def segment_counts(results):
-    """List the numbers of segments to try: 1, 2, 4 and so on, and all that the tracks have.
-
-    Parameters
-    ----------
-    results : list of RunResult
-
-    Returns
-    -------
-    list of int
-        Ascending; a power of two that is close to all is left out.
-    """
+    """List the numbers of segments to try: 1, 2, 4 and so on, and all that the tracks have."""
     most = max(r.segments.groupby(["split", "track_id"]).size().max() for r in results)
     doubled = [2**k for k in range(int(most).bit_length())]
+    # A power of two that is close to all says nothing new.
     return [*(count for count in doubled if count <= 0.8 * most), int(most)]
 
 
-def scores_by_segments(results, rule="mean"):
-    """Score some runs as if their tracks had fewer segments.
+def scores_by_segments(results):
+    """Score runs as if their tracks had fewer segments, evenly spread over them.
 
     Parameters
     ----------
     results : list of RunResult
-    rule : str
-        As for `genre_lib.results.scoring.aggregate`.
 
     Returns
     -------
     dict of int to pandas.DataFrame
-        By the number of segments a track (as from `segment_counts`, chosen as by `thin_out`), the
-        scores as from `genre_lib.results.scoring.pool`.
+        By the number of segments per track (1, 2, 4 and so on, and all), scores as from `pool`.
     """
     return {
-        count: scoring.pool([thin_out(result, count) for result in results], rule)
+        count: scoring.pool([thin_out(result, count) for result in results])
         for count in segment_counts(results)
     }
 
 
 def fewest_segments(scores):
-    """Find from which number of segments on the rest makes no difference that can be told.
-
-    Parameters
-    ----------
-    scores : dict of int to pandas.DataFrame
-        As from `scores_by_segments`.
-
-    Returns
-    -------
-    int
-        The smallest number from which on every one that was tried differs from all segments by
-        an amount whose 95% interval includes zero (`genre_lib.results.statistics.difference`).
-    """
+    """Find the number of segments from which on no difference to all of them is detected."""
     *fewer, fewest = sorted(scores)
     most = scores[fewest]
     for count in reversed(fewer):
@@ -110,7 +67,7 @@ def fewest_segments(scores):
 
 
 def accuracy_gaps(results):
-    """Put accuracy in training beside accuracy in validation, at the best epoch and at the last.
+    """Set the accuracy in training against that in validation, at the best and the last epoch.
 
     Parameters
     ----------
@@ -119,16 +76,14 @@ def accuracy_gaps(results):
     Returns
     -------
     pandas.DataFrame
-        One row a run: ``training``, ``validation`` (accuracy of segments, shares of one) and
+        One row per run: ``training``, ``validation`` (accuracy of segments, shares of one) and
         ``gap`` (their difference), each followed by ``", best"`` (the epoch with the lowest
         validation loss, whose weights are kept) or by ``", last"``.
     """
     rows = []
     for result in results:
-        history = result.history
-        epochs = {"best": history.loc[history["val_loss"].idxmin()], "last": history.iloc[-1]}
         row = {}
-        for name, epoch in epochs.items():
+        for name, epoch in {"best": _best_epoch(result), "last": result.history.iloc[-1]}.items():
             row[f"training, {name}"] = epoch["accuracy"]
             row[f"validation, {name}"] = epoch["val_accuracy"]
             row[f"gap, {name}"] = epoch["accuracy"] - epoch["val_accuracy"]
@@ -136,27 +91,31 @@ def accuracy_gaps(results):
     return pd.DataFrame(rows)
 
 
+def _best_epoch(result):
+    return result.history.loc[result.history["val_loss"].idxmin()]
+
+
 def out_of_fold(results):
-    """Give each track the probabilities of the networks that were tested on it.
+    """Average the probabilities of each track over the networks that were tested on it.
 
     Parameters
     ----------
     results : list of RunResult
-        Of one phase; rotations test different tracks, seeds the same ones.
+        Of one phase: rotations test different tracks, seeds the same ones.
 
     Returns
     -------
     pandas.DataFrame
-        Shape (n_tracks, n_genres), indexed by track id: the mean over the segments of a track,
-        then over the runs that tested it. Sorted by track id.
+        Shape (n_tracks, n_genres), indexed and sorted by track id: means over the segments, then
+        over the runs.
     """
-    tested = [result.predictions("test") for result in results]
+    tested = [result.predictions() for result in results]
     tables = [scoring.aggregate(p, segments["track_id"]) for segments, p in tested]
     return pd.concat(tables).groupby(level=0).mean()
 
 
 def describe_runs(results):
-    """Sum up some runs, one row each.
+    """Describe runs, one row each.
 
     Parameters
     ----------
@@ -167,28 +126,18 @@ def describe_runs(results):
     pandas.DataFrame
         ``rotation`` (from 1), ``seed``, ``epochs``, ``best`` (the epoch with the lowest validation
         loss), ``training`` and ``validation`` (accuracy of segments in that epoch), ``minutes``.
-
-    Examples
-    --------
-    >>> describe_runs([])["epochs"].mean()
-    nan
     """
-    rows = []
-    for result in results:
-        best = result.history.loc[result.history["val_loss"].idxmin()]
-        rows.append(
-            {
-                "rotation": result.facts["rotation"] + 1,
-                "seed": result.facts["seed"],
-                "epochs": len(result.history),
-                "best": int(best["epoch"]),
-                "training": best["accuracy"],
-                "validation": best["val_accuracy"],
-                "minutes": result.facts["seconds"] / 60,
-            }
-        )
-    columns = ["rotation", "seed", "epochs", "best", "training", "validation", "minutes"]
-    return pd.DataFrame(rows, columns=columns, dtype=None if rows else float)
+    best = [_best_epoch(result) for result in results]
+    columns = {
+        "rotation": [result.facts["rotation"] + 1 for result in results],
+        "seed": [result.facts["seed"] for result in results],
+        "epochs": [len(result.history) for result in results],
+        "best": [int(epoch["epoch"]) for epoch in best],
+        "training": [epoch["accuracy"] for epoch in best],
+        "validation": [epoch["val_accuracy"] for epoch in best],
+        "minutes": [result.facts["seconds"] / 60 for result in results],
+    }
+    return pd.DataFrame(columns, dtype=None if results else float)
 
 
 def on_common_rotations(named_runs):
@@ -228,17 +177,11 @@ def compare(named_runs, to=None):
     Returns
     -------
     pandas.DataFrame
-        One row per group, indexed by its name:
-
-        - ``runs``, ``rotations``, ``test tracks``: how many,
-        - ``segments``, ``tracks``: the accuracy on the test partitions, as `accuracy` gives it,
-        - ``validation``: the accuracy of tracks on the validation partitions, a share of one,
-        - ``epochs``, ``best``, ``training``: means over the runs, as from `describe_runs`,
-        - ``seconds``: the median time of an epoch.
-
-        With `to`, also ``difference`` (in the accuracy of tracks, as `difference` gives it; None
-        if no track was tested by both), and of `mcnemar`, ``only_reference``, ``only_this`` (tracks
-        that only one of the two recognises) and ``p``.
+        One row per group, indexed by its name: ``runs``, ``rotations``, ``test tracks`` (how many);
+        ``segments``, ``tracks`` (each an `Accuracy`); ``validation`` (accuracy of tracks in
+        validation); ``epochs``, ``best``, ``training`` (means of `describe_runs`); ``seconds`` (the
+        median time of an epoch). With `to`, also ``difference`` (a `Difference`, or None if no
+        track was tested by both), and of `mcnemar`, ``only_reference``, ``only_this`` and ``p``.
 
     Raises
     ------
@@ -262,7 +205,6 @@ def compare(named_runs, to=None):
 
 
 def _describe_group(runs, scores):
-    described = describe_runs(runs)
     seconds = [second for run in runs for second in run.history["seconds"]]
     return {
         "runs": len(runs),
@@ -271,7 +213,7 @@ def _describe_group(runs, scores):
         "segments": statistics.accuracy(scores, "segments"),
         "tracks": statistics.accuracy(scores, "tracks"),
         "validation": scoring.pool(runs, split="valid")["correct"].mean(),
-        **described[["epochs", "best", "training"]].mean(),
+        **describe_runs(runs)[["epochs", "best", "training"]].mean(),
         "seconds": pd.Series(seconds, dtype=float).median(),
     }
 
@@ -286,3 +228,35 @@ def _set_against(reference, scores):
         "only_this": test.only_second,
         "p": test.p_value,
     }
+
+
+def original_groups(profile, runs):
+    """Select the runs of the original's three trainings: normal, one L2 phase, accumulation.
+
+    The L2 phase is the one with the best accuracy of tracks in validation, so that the test
+    partitions take no part in the choice.
+
+    Parameters
+    ----------
+    profile : Profile
+    runs : dict of Phase to list of RunResult
+        As from `Workspace.runs`.
+
+    Returns
+    -------
+    dict of str to list of RunResult
+        By the label of the phase.
+
+    Examples
+    --------
+    >>> list(original_groups(workspace.profile, workspace.runs()))  # doctest: +SKIP
+    ['normal', 'L2, λ = 0.0001', 'accumulation']
+    """
+
+    def in_validation(phase):
+        correct = scoring.pool(runs[phase], split="valid")["correct"]
+        return correct.mean() if len(correct) else -1
+
+    penalised = [l2_phase(weight) for weight in profile.l2_lambdas]
+    chosen = [max(penalised, key=in_validation)] if penalised else []
+    return {phase.label: runs[phase] for phase in (NORMAL, *chosen, ACCUMULATION)}

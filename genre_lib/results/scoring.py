@@ -5,38 +5,23 @@ import pandas as pd
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 RULES = ("mean", "vote", "max", "log-mean")
+"""How the predictions for the segments of a track are joined.
+
+``mean`` of the probabilities, as in the original; ``vote``, the share of segments whose most likely
+genre it is; ``max``, the largest probability in any segment; ``log-mean``, the geometric mean. The
+last two are scaled to sum to one.
+"""
+
 _COUNTS = ("rotation", "seed", "label", "predicted", "correct", "segments", "segments_correct")
 
 
 def aggregate(probabilities, track_ids, rule="mean"):
-    """Make one prediction a track out of those of its segments.
-
-    Parameters
-    ----------
-    probabilities : array-like
-        Shape (n_segments, n_genres).
-    track_ids : sequence
-        Shape (n_segments,): the track of each segment.
-    rule : str
-        ``"mean"`` of the probabilities, as in the original; ``"vote"``, the share of segments
-        whose most likely genre it is; ``"max"``, the largest probability in any segment;
-        ``"log-mean"``, the geometric mean. The last two are scaled to sum to one.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Shape (n_tracks, n_genres), indexed by track id in the order of their first segments.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit or the rule is not known.
-    """
+    """Join the predictions for segments into a table of shape (n_tracks, n_genres), by track id."""
     probabilities = np.asarray(probabilities, dtype=np.float64)
     if probabilities.ndim != 2 or len(probabilities) != len(track_ids):
         raise ValueError(
             f"probabilities have the shape {probabilities.shape} for {len(track_ids)} track ids; "
-            "expected (n_segments, n_genres) with one id a segment."
+            "expected (n_segments, n_genres) with one id per segment."
         )
     if rule == "vote":
         probabilities = np.eye(probabilities.shape[1])[probabilities.argmax(axis=1)]
@@ -49,40 +34,21 @@ def aggregate(probabilities, track_ids, rule="mean"):
     tracks = groups.max() if rule == "max" else groups.mean()
     if rule == "log-mean":
         tracks = np.exp(tracks)
-    if rule in ("max", "log-mean"):
-        tracks = tracks.div(tracks.sum(axis=1), axis=0)
-    return tracks
+    return tracks.div(tracks.sum(axis=1), axis=0) if rule in ("max", "log-mean") else tracks
 
 
 def score_tracks(result, rule="mean", split="test"):
-    """Score a run track by track: what every accuracy, interval and test is made from.
-
-    Parameters
-    ----------
-    result : RunResult
-        A kept run.
-    rule : str
-        As for `aggregate`.
-    split : str
-        ``"test"`` or ``"valid"``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row a track: ``track_id``, ``rotation``, ``seed``, ``label``, ``predicted``,
-        ``correct`` (the track, 0 or 1), ``segments`` and ``segments_correct`` (counts).
-    """
+    """Score a run track by track, in a table as `pool` describes it."""
     segments, probabilities = result.predictions(split)
     predicted = aggregate(probabilities, segments["track_id"], rule)
     right = (probabilities.argmax(axis=1) == segments["label"]).astype(int)
     by_track = right.groupby(segments["track_id"].to_numpy(), sort=False)
-    labels = segments.drop_duplicates("track_id")["label"].to_numpy()
     table = pd.DataFrame(
         {
             "track_id": predicted.index,
             "rotation": result.facts["rotation"],
             "seed": result.facts["seed"],
-            "label": labels,
+            "label": segments.drop_duplicates("track_id")["label"].to_numpy(),
             "predicted": predicted.to_numpy().argmax(axis=1),
             "segments": by_track.size().to_numpy(),
             "segments_correct": by_track.sum().to_numpy(),
@@ -93,9 +59,25 @@ def score_tracks(result, rule="mean", split="test"):
 
 
 def pool(results, rule="mean", split="test"):
-    """Score several runs, one below the other; arguments and columns as of `score_tracks`.
+    """Score runs track by track; accuracies, intervals and tests are computed from this table.
 
-    Of no run at all it is a table without rows.
+    Parameters
+    ----------
+    results : list of RunResult
+        May be empty.
+    rule : str
+        One of `RULES`.
+    split : {"test", "valid"}
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per track and run: ``track_id``, ``rotation``, ``seed``, ``label``, ``predicted``,
+        ``correct`` (0 or 1), ``segments`` and ``segments_correct`` (counts).
+
+    Examples
+    --------
+    >>> pool(workspace.runs(NORMAL)[NORMAL])["correct"].mean()  # doctest: +SKIP
     """
     if not results:
         return pd.DataFrame(columns=["track_id", *_COUNTS]).astype(dict.fromkeys(_COUNTS, int))
@@ -103,7 +85,7 @@ def pool(results, rule="mean", split="test"):
 
 
 def by_rotation(scores):
-    """Give the accuracies of each rotation.
+    """Compute the accuracies of each rotation.
 
     Parameters
     ----------
@@ -113,13 +95,13 @@ def by_rotation(scores):
     Returns
     -------
     pandas.DataFrame
-        Indexed by ``rotation``: ``segments`` and ``tracks``, shares of one.
+        Indexed by ``rotation`` (from 0): ``segments`` and ``tracks``, shares of one.
     """
-    groups = scores.groupby("rotation")
+    sums = scores.groupby("rotation")[["segments_correct", "segments"]].sum()
     return pd.DataFrame(
         {
-            "segments": groups["segments_correct"].sum() / groups["segments"].sum(),
-            "tracks": groups["correct"].mean(),
+            "segments": sums["segments_correct"] / sums["segments"],
+            "tracks": scores.groupby("rotation")["correct"].mean(),
         }
     )
 
@@ -137,29 +119,15 @@ def confusion(scores, genres):
     Returns
     -------
     pandas.DataFrame
-        Counts; true genres down, predicted genres across.
+        Counts, shape (n_genres, n_genres): true genres down, predicted genres across.
     """
     counts = confusion_matrix(scores["label"], scores["predicted"], labels=range(len(genres)))
-    return pd.DataFrame(
-        counts,
-        index=pd.Index(genres, name="true genre"),
-        columns=pd.Index(genres, name="predicted genre"),
-    )
+    true, predicted = (pd.Index(genres, name=f"{kind} genre") for kind in ("true", "predicted"))
+    return pd.DataFrame(counts, true, predicted)
 
 
 def most_confused(counts):
-    """Find the most frequent mistake.
-
-    Parameters
-    ----------
-    counts : pandas.DataFrame
-        As from `confusion`.
-
-    Returns
-    -------
-    tuple of str, str, int
-        The true genre, the predicted one, and how many tracks.
-    """
+    """Find the most frequent mistake in a `confusion`: true genre, predicted genre, and tracks."""
     mistakes = counts.to_numpy().copy()
     np.fill_diagonal(mistakes, 0)
     true, predicted = np.unravel_index(mistakes.argmax(), mistakes.shape)
@@ -167,7 +135,7 @@ def most_confused(counts):
 
 
 def by_genre(scores, genres):
-    """Give precision, recall and F1 of the tracks of each genre.
+    """Compute precision, recall and F1 of the tracks of each genre.
 
     Parameters
     ----------
@@ -179,8 +147,7 @@ def by_genre(scores, genres):
     Returns
     -------
     pandas.DataFrame
-        ``genre``, ``precision``, ``recall``, ``F1``, ``tracks``; a precision without a
-        prediction is 0.
+        ``genre``, ``precision`` (0 without a prediction), ``recall``, ``F1``, ``tracks``.
     """
     precision, recall, f1, support = precision_recall_fscore_support(
         scores["label"], scores["predicted"], labels=range(len(genres)), zero_division=0

@@ -1,64 +1,41 @@
-"""What the benchmark found: as a table to read, as JSON to keep, and read again from there."""
+"""What the benchmark has measured: read from where it is published, and put in words.
+
+Notebooks write ``speed.read_published("speed")``. Results are written by
+``python -m tests.benchmarks.speed``.
+"""
 
 import json
 
 import pandas as pd
 
+from genre_lib.display import escape_markdown
 from genre_lib.files import ROOT
 
 PUBLISHED = ROOT / "report" / "published" / "benchmarks"
-"""Where what was measured is kept with the project."""
+"""Where measurements are kept with the project."""
 
-_NEEDED = {"speed": ("options", "figures"), "growth": ("growth",)}
+_NEEDED = {"speed": {"options", "figures"}, "growth": {"growth"}}
 
 
 def read_published(kind, folder=PUBLISHED):
-    """Read what was measured and kept.
-
-    Parameters
-    ----------
-    kind : {"speed", "growth"}
-    folder : Path
-
-    Returns
-    -------
-    list of dict
-        As `save` wrote them, in the order of their names; empty where nothing was kept.
-
-    Raises
-    ------
-    ValueError
-        If a file is not what `save` writes; the message names it.
-    """
-    needed = {"device", "machine", *_NEEDED[kind]}
+    """Read the kept measurements of a kind, ``"speed"`` or ``"growth"``, as a list of dicts."""
     found = []
     for path in sorted(folder.glob(f"{kind}-*.json")):
         try:
-            result = json.loads(path.read_text())
+            result, reason = json.loads(path.read_text()), "it lacks what the benchmark writes"
         except ValueError as error:
             result, reason = {}, str(error)
-        else:
-            reason = "it lacks what the benchmark writes"
-        if not needed <= set(result):
+        if not {"device", "machine"} | _NEEDED[kind] <= set(result):
             raise ValueError(f"{path}: {reason}. Measure again, or remove the file.")
         found.append(result)
     return found
 
 
 def tabulate_rates(result):
-    """Set the rivals' rates side by side.
+    """Set the rates of all implementations side by side, one row each.
 
-    Parameters
-    ----------
-    result : dict
-        As from `run_benchmark`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row a rival, in the order in which they were measured: ``implementation``; for each
-        batch size ``training, batch 32`` (segments a second); ``inference`` (tracks a second).
-        Missing where a rival could not compute it.
+    The columns are ``implementation``, ``training, batch 32`` (segments per second) for each batch
+    size, and ``inference`` (tracks per second); a rate that could not be measured is missing.
     """
     rows = {}
     for row in result["figures"]:
@@ -71,18 +48,7 @@ def tabulate_rates(result):
 
 
 def compare_rates(result):
-    """Say how this project's rate of training compares with what one would use instead.
-
-    Parameters
-    ----------
-    result : dict
-        As from `run_benchmark`.
-
-    Returns
-    -------
-    str
-        One sentence for each batch size that this project could train with; of ratios of medians.
-    """
+    """Say how fast this project trains, and how many times as fast as each alternative."""
     trained = [r for r in result["figures"] if r["figure"] == "training" and r["value"]]
     sentences = []
     for batch in dict.fromkeys(row["batch"] for row in trained):
@@ -90,7 +56,7 @@ def compare_rates(result):
         ours = _fastest(rates, "this project")
         if ours is None:
             continue
-        sentence = f"With batches of {batch}, {ours} trains {rates[ours]:.3g} segments a second"
+        sentence = f"With batches of {batch}, {ours} trains {rates[ours]:.3g} segments per second"
         ratios = [
             f"{rates[ours] / rates[other]:.2f} times {other}"
             for other in (_fastest(rates, "plain Keras"), _fastest(rates, "PyTorch"))
@@ -102,3 +68,22 @@ def compare_rates(result):
 
 def _fastest(rates, name):
     return max((what for what in rates if what.startswith(name)), key=rates.get, default=None)
+
+
+def describe_device(measured):
+    """Name the device of a measurement and its machine, ready for a caption."""
+    machine = measured["machine"]
+    return escape_markdown(f"{measured['device']} ({machine['processor']}, {machine['memory']})")
+
+
+def tabulate_limits(measured):
+    """List what is measured besides the rates: the device's limits, the store, an update."""
+    rates = ("training", "inference", "feeder")
+    rows = [row for row in measured["figures"] if row["figure"] not in rates]
+    return pd.DataFrame(rows)[["figure", "what", "batch", "value", "unit"]]
+
+
+def read_detectors(folder=PUBLISHED):
+    """Read how well the detectors did when they were measured, as a dict of str to DataFrame."""
+    measured = json.loads((folder / "detectors.json").read_text())
+    return {name: pd.DataFrame(rows) for name, rows in measured.items() if isinstance(rows, list)}

@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
+_RESAMPLES = 10_000
+
 
 class Accuracy(NamedTuple):
-    """An accuracy and its 95% interval, as shares of one; not a number where there is no run."""
+    """An accuracy and its 95% interval, as shares of one; not a number without runs."""
 
     value: float
     low: float
@@ -22,25 +24,30 @@ class Accuracy(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """A difference of two shares of one and its 95% interval; reads as percentage points.
-
-    Where no example differs, no resample does: an interval without width says nothing, and is not
-    written.
-    """
+    """A difference of two shares of one and its 95% interval; reads as percentage points."""
 
     value: float
     low: float
     high: float
 
     def __str__(self):
+        # If no example differs, no resample does: an interval without width says nothing.
         if self.low == self.high:
             return points(self.value)
         return f"{points(self.value)} [{points(self.low)}, {points(self.high)}]"
 
     @property
     def sign(self):
-        """1 or -1 where the whole interval lies on that side of zero, else 0."""
+        """1 or -1 if the whole interval lies on that side of zero, else 0."""
         return int(self.low > 0) - int(self.high < 0)
+
+
+class McNemar(NamedTuple):
+    """The tracks that only the first or only the second gets right, and the p-value."""
+
+    only_first: int
+    only_second: int
+    p_value: float
 
 
 def points(difference):
@@ -50,68 +57,39 @@ def points(difference):
     return text.replace("-", "\N{MINUS SIGN}")
 
 
-def bootstrap_mean(sums, counts, groups, n_resamples=10_000, level=0.95, seed=0):
-    """Give a mean with the percentile bootstrap interval of whole groups.
-
-    Efron and Tibshirani 1993, chapter 13. Groups are drawn with replacement, each with all that
-    belongs to it, because what belongs to a group (the segments of a track, say) is not
-    independent.
-
-    Parameters
-    ----------
-    sums : array-like
-        Shape (n,): of the quantity, in each row.
-    counts : array-like or int
-        Shape (n,): how many values each row sums up.
-    groups : array-like
-        Shape (n,): the group of each row.
-    n_resamples : int
-        Bootstrap samples.
-    level : float
-        Of the interval.
-    seed : int
-        Of the resampling.
-
-    Returns
-    -------
-    tuple of float
-        The mean, and the lower and the upper end of its interval.
-    """
+def bootstrap_mean(sums, counts, groups):
+    """Return a mean and its 95% interval, by the percentile bootstrap over whole groups."""
+    # Efron and Tibshirani 1993, chapter 13. A group (the segments of a track, say) is drawn with
+    # everything in it, because what belongs to it is not independent.
     table = pd.DataFrame({"sums": np.asarray(sums), "counts": counts})
     sums, counts = table.groupby(np.asarray(groups)).sum().to_numpy().T
-    draws = np.random.default_rng(seed).multinomial(
-        len(sums), np.full(len(sums), 1 / len(sums)), size=n_resamples
-    )
-    resampled = (draws @ sums) / (draws @ counts)
-    low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
+    shares = np.full(len(sums), 1 / len(sums))
+    draws = np.random.default_rng(0).multinomial(len(sums), shares, size=_RESAMPLES)
+    low, high = np.quantile((draws @ sums) / (draws @ counts), [0.025, 0.975])
     return float(sums.sum() / counts.sum()), float(low), float(high)
 
 
-def accuracy(scores, of="tracks", n_resamples=10_000, level=0.95, seed=0):
-    """Give an accuracy with a bootstrap interval.
+def accuracy(scores, of="tracks"):
+    """Compute an accuracy and its bootstrap interval over tracks.
 
-    The percentile bootstrap (Efron and Tibshirani 1993, chapter 13) over tracks: tracks are drawn
-    with replacement, each with all its segments and all its runs, because the segments of a track
-    and the runs that tested it are not independent. It speaks of other tracks of the same kind;
-    it does not see what other training data would change.
+    Tracks are drawn with replacement, each with all its segments and all its runs, because these
+    are not independent (Efron and Tibshirani 1993, chapter 13). The interval speaks of other
+    tracks of the same kind; it does not see what other training data would change.
 
     Parameters
     ----------
     scores : pandas.DataFrame
-        As from `score_tracks` or `pool`.
-    of : str
-        ``"tracks"`` or ``"segments"``.
-    n_resamples : int
-        Bootstrap samples.
-    level : float
-        Of the interval.
-    seed : int
-        Of the resampling.
+        As from `pool`.
+    of : {"tracks", "segments"}
 
     Returns
     -------
     Accuracy
-        Not a number where there are no scores.
+
+    Examples
+    --------
+    >>> print(accuracy(pool(runs), of="segments"))  # doctest: +SKIP
+    52.5% [50.1%, 54.9%]
     """
     if scores.empty:
         return Accuracy(np.nan, np.nan, np.nan)
@@ -119,22 +97,14 @@ def accuracy(scores, of="tracks", n_resamples=10_000, level=0.95, seed=0):
         "tracks": (scores["correct"], 1),
         "segments": (scores["segments_correct"], scores["segments"]),
     }[of]
-    return Accuracy(*bootstrap_mean(hits, counts, scores["track_id"], n_resamples, level, seed))
-
-
-class McNemar(NamedTuple):
-    """Tracks that only the first gets right, that only the second does, and the p-value."""
-
-    only_first: int
-    only_second: int
-    p_value: float
+    return Accuracy(*bootstrap_mean(hits, counts, scores["track_id"]))
 
 
 def mcnemar(first, second):
     """Compare two phases on the tracks that both have tested (exact, two-sided).
 
-    Under the hypothesis that both are right equally often, the tracks on which just one is right
-    fall to either with probability one half (McNemar 1947; exact binomial form).
+    If both are right equally often, the tracks that just one gets right fall to either with
+    probability one half (McNemar 1947; exact binomial form).
 
     Parameters
     ----------
@@ -144,7 +114,7 @@ def mcnemar(first, second):
     Returns
     -------
     McNemar
-        With a p-value of 1 where the two never differ.
+        With a p-value of 1 if the two never differ.
     """
     both = _in_both(first, second)
     only_first = int((both["correct_first"] > both["correct_second"]).sum())
@@ -154,18 +124,16 @@ def mcnemar(first, second):
     return McNemar(only_first, only_second, float(p_value))
 
 
-def difference(first, second, n_resamples=10_000, level=0.95, seed=0):
-    """Give the accuracy of tracks of the second less that of the first, with its interval.
+def difference(first, second):
+    """Compute the accuracy of tracks of the second less that of the first, with its interval.
 
-    The bootstrap of `accuracy`, of the tracks that both have tested: a pair stays together, so
+    The bootstrap of `accuracy`, over the tracks that both have tested. A pair stays together, so
     what makes a track easy or hard for both does not widen the interval.
 
     Parameters
     ----------
     first, second : pandas.DataFrame
         As from `pool`; compared where track, rotation and seed agree.
-    n_resamples, level, seed
-        As for `accuracy`.
 
     Returns
     -------
@@ -174,7 +142,7 @@ def difference(first, second, n_resamples=10_000, level=0.95, seed=0):
     Raises
     ------
     ValueError
-        If there is no track that both have tested.
+        If no track was tested by both.
     """
     both = _in_both(first, second)
     if both.empty:
@@ -183,11 +151,11 @@ def difference(first, second, n_resamples=10_000, level=0.95, seed=0):
             "of the same rotations and seeds."
         )
     gains = both["correct_second"] - both["correct_first"]
-    return Difference(*bootstrap_mean(gains, 1, both["track_id"], n_resamples, level, seed))
+    return Difference(*bootstrap_mean(gains, 1, both["track_id"]))
 
 
 def comparable(first, second):
-    """Say whether two tables as from `pool` have a track, rotation and seed in common."""
+    """Tell whether two tables as from `pool` have a track, rotation and seed in common."""
     return not _in_both(first, second).empty
 
 

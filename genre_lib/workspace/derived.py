@@ -1,15 +1,12 @@
-"""What a notebook computes from audio or from weights, kept by name, so that it can be published.
-
-Tables become CSV and figures PNG, and both come back exactly as they were.
-"""
+"""What a notebook derives from audio or weights, kept by name: tables as CSV, figures as PNG."""
 
 import pandas as pd
 
 from genre_lib.display import figure_png
 from genre_lib.files import whole_file
 
-_MISSING = "<missing>"  # an empty text is not a missing one
-# What a file of digits alone, or of no rows at all, would not tell.
+_MISSING = "<missing>"  # an empty text is not a missing value
+# A column of digits, or without rows, does not show its type.
 _TYPES = (
     dict.fromkeys(("track_id", "other_track_id", "genre", "group", "file"), str)
     | dict.fromkeys(("status", "detail", "sha256", "reason"), str)
@@ -21,32 +18,14 @@ _TYPES = (
 
 
 def write_table(table, path):
-    """Write a table, so that `read_table` gives the same.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        Its index is not kept.
-    path : Path
-        Of a ``.csv`` file: written beside and renamed.
-    """
+    """Write a table without its index, so that `read_table` gives the same."""
     text = table.to_csv(index=False, na_rep=_MISSING, lineterminator="\n")
     with whole_file(path) as beside:
         beside.write_bytes(text.encode("utf-8", "surrogateescape"))
 
 
 def read_table(path):
-    """Read a table that `write_table` wrote.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    pandas.DataFrame
-        Floats are those that were written, to the last bit.
-    """
+    """Read a table that `write_table` wrote; floats come back to the last bit."""
     return pd.read_csv(
         path,
         dtype=_TYPES,
@@ -58,17 +37,7 @@ def read_table(path):
 
 
 def keep_derived(folder, name, value):
-    """Keep a table or a figure under a name, in place of what was kept there.
-
-    Parameters
-    ----------
-    folder : Path
-        Made if absent.
-    name : str
-        A Python identifier.
-    value : pandas.DataFrame or matplotlib.figure.Figure
-        A figure is closed.
-    """
+    """Keep a table or a figure under a name, replacing what was there; a figure is closed."""
     if not name.isidentifier():
         raise ValueError(f"{name!r}: expected a name of letters, digits and underscores.")
     if isinstance(value, pd.DataFrame):
@@ -79,22 +48,6 @@ def keep_derived(folder, name, value):
 
 
 def read_derived(folder, name):
-    """Return what is kept under a name.
-
-    Parameters
-    ----------
-    folder : Path
-    name : str
-
-    Returns
-    -------
-    pandas.DataFrame or bytes
-        A figure is the bytes of its PNG, which `genre_lib.display.show_figure` takes.
-
-    Raises
-    ------
-    FileNotFoundError
-        If nothing is kept under it.
-    """
+    """Return the table, or the bytes of the PNG, that is kept under a name."""
     table, picture = (folder / f"{name}.{suffix}" for suffix in ("csv", "png"))
     return read_table(table) if table.is_file() else picture.read_bytes()

@@ -1,5 +1,6 @@
-"""What every notebook begins with: a corpus under a profile, or results that were published."""
+"""The first line of every notebook: open a corpus under a profile, or published results."""
 
+import os
 from pathlib import Path
 
 from genre_lib.corpus.demo import make_demo_corpus
@@ -7,23 +8,47 @@ from genre_lib.corpus.partitions import require_divisible
 from genre_lib.corpus.store import build_store
 from genre_lib.corpus.tracks import load_corpus
 from genre_lib.experiment.profiles import Profile, get_profile
+from genre_lib.files import ROOT
+from genre_lib.workspace.published import open_published, read_profile
+from genre_lib.workspace.publishing import FACTS
 from genre_lib.workspace.workspace import Workspace
 
 
-def open_workspace(profile="demo", data="", home="..", results=""):
-    """Open a corpus under a profile, or results that were published.
+def choose_profile(profile=None, data=None):
+    """Return the profile that `open_workspace` would open with the same arguments.
+
+    Examples
+    --------
+    >>> choose_profile("paper").width
+    1.0
+    """
+    folder = _folder(data)
+    if not _is_published(folder):
+        profile = profile or os.environ.get("GENRE_PROFILE") or "demo"
+        return profile if isinstance(profile, Profile) else get_profile(profile)
+    published = read_profile(folder)
+    if profile not in (None, published.name, published):
+        raise ValueError(
+            f"profile {profile!r}: the results in {folder} are of the profile {published.name!r}. "
+            "Leave it out, or choose other results."
+        )
+    return published
+
+
+def open_workspace(profile=None, data=None, home=None):
+    """Open a corpus under a profile, or published results.
 
     Parameters
     ----------
-    profile : str or Profile
-        A profile or the name of one.
-    data : str or Path
-        The folder with the audio; empty for the demo corpus, which is made if it is not there.
-    home : str or Path
-        Where ``data/demo``, ``cache`` and ``runs`` are kept; from a notebook, one folder up.
-    results : str or Path
-        A folder that `genre_lib.workspace.publishing.publish` wrote: it has a profile and a corpus of its
-        own, so that `profile` is not read, and neither audio nor training is needed.
+    profile : str or Profile, optional
+        A profile or its name; ``$GENRE_PROFILE``, or ``"demo"``, by default. Published results have
+        their own.
+    data : str or Path, optional
+        The folder with the audio, or one that `publish` wrote, which needs neither audio nor
+        training; ``$GENRE_DATA`` by default. Empty for the demo corpus, which is made if absent.
+    home : str or Path, optional
+        Where ``data/demo``, ``cache`` and ``runs`` are kept; ``$GENRE_HOME``, or the project's
+        folder, by default.
 
     Returns
     -------
@@ -32,30 +57,37 @@ def open_workspace(profile="demo", data="", home="..", results=""):
     Raises
     ------
     CorpusError
-        If `data` is no corpus, or cannot be divided into the partitions of the profile.
-    genre_lib.workspace.publishing.PublicationError
-        If `results` are no published results, or not whole.
+        If `data` is not a corpus, or cannot be divided into the partitions of the profile.
+    PublicationError
+        If published results are damaged or incomplete.
     ValueError
-        If the profile is not known, or both `data` and `results` are given.
-    """
-    if str(results):
-        if str(data):
-            raise ValueError(
-                f"results={results} and data={data}: expected one of them. Published results have "
-                "their own corpus; leave data (DATA, GENRE_DATA) empty, or results."
-            )
-        # Imported here, as it is built on this module.
-        from genre_lib.workspace.published import open_published
+        If the profile is not known, or is not that of the published results.
 
-        return open_published(results)
-    profile = profile if isinstance(profile, Profile) else get_profile(profile)
-    home = Path(home)
-    is_demo = not str(data)
-    folder = home / "data" / "demo" if is_demo else Path(data).expanduser()
+    Examples
+    --------
+    >>> workspace = open_workspace("laptop", data="~/gtzan/genres")  # doctest: +SKIP
+    """
+    profile, folder = choose_profile(profile, data), _folder(data)
+    if _is_published(folder):
+        return open_published(folder)
+    # An installed package lies among others; what is kept does not belong there.
+    project = ROOT if (ROOT / "notebooks").is_dir() else Path.cwd()
+    home = Path(home or os.environ.get("GENRE_HOME") or project)
+    is_demo = folder is None
     if is_demo:
+        folder = home / "data" / "demo"
         make_demo_corpus(folder)
     corpus = load_corpus(folder, min_samples=profile.window, progress=False)
     require_divisible(corpus, profile.n_partitions, folder)
     store = build_store(corpus, home / "cache")
     name = "demo corpus" if is_demo else f"corpus {folder.resolve().name}"
     return Workspace(profile, name, is_demo, corpus, store, home / "runs", home / "cache")
+
+
+def _folder(data):
+    data = os.environ.get("GENRE_DATA", "") if data is None else data
+    return Path(data).expanduser() if str(data) else None
+
+
+def _is_published(folder):
+    return folder is not None and (folder / FACTS).is_file()

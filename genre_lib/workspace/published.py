@@ -10,13 +10,7 @@ from genre_lib.corpus.tracks import fingerprint, genre_names, usable
 from genre_lib.experiment.profiles import Profile
 from genre_lib.files import ROOT, checksum
 from genre_lib.workspace.derived import read_derived, read_table
-from genre_lib.workspace.publishing import (
-    FACTS,
-    FAULTS,
-    FORMAT,
-    PublicationError,
-    list_files,
-)
+from genre_lib.workspace.publishing import FACTS, FAULTS, FORMAT, PublicationError, list_files
 from genre_lib.workspace.workspace import Workspace
 
 _AGAIN = "Publish the results again (make publish), or get the folder anew."
@@ -24,15 +18,7 @@ _AGAIN = "Publish the results again (make publish), or get the folder anew."
 
 @dataclasses.dataclass(frozen=True)
 class PublishedWorkspace(Workspace):
-    """A workspace without audio, whose runs are those that were published.
-
-    Made by `open_published`. What is missing stays missing: nothing is trained.
-
-    Parameters
-    ----------
-    folder : Path
-        The published results.
-    """
+    """A workspace without audio, with the runs that were published in `folder`; trains nothing."""
 
     folder: Path
 
@@ -40,12 +26,12 @@ class PublishedWorkspace(Workspace):
 
     @cached_property
     def faults(self):
-        """What the detectors found, as `genre_lib.faults.annotation.find_faults` gave it."""
+        """What the detectors had found, as in `Workspace.faults`."""
         return tuple(read_table(self.folder / f"{name}.csv") for name in FAULTS)
 
     @property
     def notice(self):
-        """Say what a report of these results is made from."""
+        """What a report of these results is made from."""
         return (
             f"This report was rendered from published results in {_shown(self.folder)}: runs of "
             f"the profile {self.profile.name} on {len(self.tracks)} tracks of the "
@@ -54,14 +40,10 @@ class PublishedWorkspace(Workspace):
 
     @property
     def origin(self):
-        """List what the published runs were made with, names and values."""
-        runs = self.kept.load_all(self.planned()).values()
-        facts = [result.facts for result in runs]
+        """What the published runs were made with, as names and values."""
+        facts = [result.facts for result in self.kept.load_all(self.planned()).values()]
         machines = {", ".join(fact["machine"].values()) for fact in facts}
-        versions = {
-            ", ".join(f"{name} {version}" for name, version in fact["versions"].items())
-            for fact in facts
-        }
+        versions = {", ".join(map(" ".join, fact["versions"].items())) for fact in facts}
         return [
             ("Published results", _shown(self.folder)),
             ("Runs made by commit", ", ".join(sorted({fact["commit"] for fact in facts}))),
@@ -71,20 +53,14 @@ class PublishedWorkspace(Workspace):
         ]
 
     def samples(self, track_id):
-        """Refuse: there are no samples."""
+        """Refuse, because there are none."""
         raise PublicationError(
             f"{track_id}: there is no audio in published results, because it is not distributed. "
             "To hear or to train, open the corpus itself (DATA=path/to/audio instead of RESULTS)."
         )
 
     def derived(self, name, compute):
-        """Return what was published under a name; nothing is computed.
-
-        Raises
-        ------
-        PublicationError
-            If nothing was.
-        """
+        """Return what was published under a name; nothing is computed."""
         try:
             return read_derived(self.kept.derived_folder(self.profile), name)
         except FileNotFoundError as error:
@@ -98,24 +74,8 @@ class PublishedWorkspace(Workspace):
 
 
 def read_profile(folder):
-    """Return the profile of published results.
-
-    Parameters
-    ----------
-    folder : str or Path
-        As `publish` wrote it.
-
-    Returns
-    -------
-    Profile
-
-    Raises
-    ------
-    PublicationError
-        If it is no such folder, or of another version.
-    """
-    path = Path(folder).expanduser() / FACTS
-    return _profile(_read_facts(path), path)
+    """Read the profile of published results, without opening them."""
+    return _read_facts(Path(folder).expanduser())["profile"]
 
 
 def open_published(folder):
@@ -124,45 +84,51 @@ def open_published(folder):
     Parameters
     ----------
     folder : str or Path
-        As `publish` wrote it.
+        Written by `publish`.
 
     Returns
     -------
-    PublishedWorkspace
+    Workspace
 
     Raises
     ------
     PublicationError
-        If it is no such folder, of another version, or a file is missing, damaged or foreign.
+        If it is not such a folder, or of another version, or a file is missing, damaged or foreign.
+
+    Examples
+    --------
+    >>> open_published("report/published/gtzan_four").has_audio  # doctest: +SKIP
+    False
     """
     folder = Path(folder).expanduser().resolve()
-    facts = _read_facts(folder / FACTS)
-    profile = _profile(facts, folder / FACTS)
+    facts = _read_facts(folder)
     _check_files(folder, facts["sha256"])
     corpus = read_table(folder / "corpus.csv")
     workspace = PublishedWorkspace(
-        profile,
-        facts["corpus"]["name"],
-        facts["corpus"]["is_demo"],
-        corpus,
-        TrackTable(usable(corpus), genre_names(corpus), fingerprint(corpus)),
-        folder / "runs",
-        folder / "cache",
-        folder,
+        profile=facts["profile"],
+        corpus_name=facts["corpus"]["name"],
+        is_demo=facts["corpus"]["is_demo"],
+        corpus=corpus,
+        store=TrackTable(usable(corpus), genre_names(corpus), fingerprint(corpus)),
+        runs_dir=folder / "runs",
+        cache=folder / "cache",
+        folder=folder,
     )
-    place = workspace.kept.profile_folder(profile)
+    place = workspace.kept.profile_folder(workspace.profile)
     if not place.is_dir():
         raise PublicationError(
-            f"{place}: no such folder. Expected the runs of the profile "
-            f"{profile.name} there; the results are of another version of this project. {_AGAIN}"
+            f"{place}: no such folder. Expected the runs of the profile {workspace.profile.name} "
+            f"there; the results are of another version of this project. {_AGAIN}"
         )
     return workspace
 
 
-def _read_facts(path):
+def _read_facts(folder):
+    """Return the description of published results, with a Profile under ``"profile"``."""
+    path = folder / FACTS
     try:
         facts = json.loads(path.read_text())
-        found, _ = facts["format"], [facts[key] for key in ("profile", "corpus", "sha256")]
+        found, choices, *_ = (facts[key] for key in ("format", "profile", "corpus", "sha256"))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise PublicationError(
             f"{path}: is {'not there' if isinstance(error, OSError) else 'something else'}. "
@@ -173,19 +139,12 @@ def _read_facts(path):
         raise PublicationError(
             f"{path}: its format is {found!r}, this version reads {FORMAT}. {_AGAIN}"
         )
-    return facts
-
-
-def _profile(facts, path):
-    choices = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in facts["profile"].items()
-    }
     try:
-        return Profile(**choices)
-    except (TypeError, ValueError) as error:
+        lists = {name: tuple(value) for name, value in choices.items() if isinstance(value, list)}
+        return facts | {"profile": Profile(**choices | lists)}
+    except (AttributeError, TypeError, ValueError) as error:
         raise PublicationError(
-            f"{path}: its profile is none that this version knows ({error}). {_AGAIN}"
+            f"{path}: this version does not know its profile ({error}). {_AGAIN}"
         ) from error
 
 

@@ -1,10 +1,9 @@
-"""Results without audio and without weights: written to be published.
+"""Results are published without audio and without weights.
 
 A published folder holds ``results.json`` (what it is, and the checksum of every other file),
-``corpus.csv`` (the table of tracks), ``recordings.csv`` and ``distortions.csv`` (what the
-detectors found) and ``runs/``, laid out as runs are kept: of each its ``run.json``,
-``history.csv`` and ``predictions.npz``, and beside them, in ``derived/``, what notebooks
-computed from audio or from weights. `genre_lib.workspace.published` opens it.
+``corpus.csv`` (the tracks), ``recordings.csv`` and ``distortions.csv`` (what the detectors found),
+and ``runs/``, laid out as runs are kept: their facts, histories and predictions, and in
+``derived/`` what notebooks computed from audio or weights. `published` opens it.
 """
 
 import dataclasses
@@ -23,43 +22,43 @@ FAULTS = ("recordings", "distortions")
 
 
 class PublicationError(ValueError):
-    """Results that cannot be published or opened; the message names what is wrong."""
+    """Results cannot be published or opened; the message names what is wrong."""
 
 
 def publish(workspace, out):
-    """Write what is kept of a workspace where it can be published: no audio, no weights.
+    """Write what is kept of a workspace so that it can be published: no audio, no weights.
 
-    Call it after a report, whose notebooks keep what they compute from audio and from weights.
-    Where runs of the plan are missing or failed, the rest is published.
+    Call it after a report, whose notebooks keep what they compute from audio and weights. If runs
+    of the plan are missing or failed, the rest is published.
 
     Parameters
     ----------
     workspace : Workspace
     out : str or Path
-        The folder to write. Published results that are there are replaced as soon as the new ones
-        are whole; other files in it (a rendered report, say) stay.
+        The folder to write. Published results in it are replaced once the new ones are complete;
+        other files in it (a rendered report, say) stay.
 
     Returns
     -------
     dict
-        What ``results.json`` says.
+        The content of ``results.json``.
 
     Raises
     ------
     PublicationError
         If no run is kept, no report was made, or `out` holds something else.
+
+    Examples
+    --------
+    >>> publish(open_workspace("paper", "path/to/gtzan"), "results")  # doctest: +SKIP
     """
     out, planned = Path(out).expanduser().resolve(), workspace.planned()
-    kept = workspace.kept.load_all(planned)
-    derived = [
-        path
-        for path in workspace.kept.derived_folder(workspace.profile).glob("[!.]*")
-        if path.suffix in (".csv", ".png")
-    ]
+    place, kept = workspace.kept.profile_folder(workspace.profile), workspace.kept.load_all(planned)
+    derived = _list_derived(workspace)
     if not kept or not derived:
         lacking = "derived facts" if kept else "run"
         raise PublicationError(
-            f"{workspace.kept.profile_folder(workspace.profile)}: no {lacking} of the profile {workspace.profile.name} on the "
+            f"{place}: no {lacking} of the profile {workspace.profile.name} on the "
             f"{workspace.corpus_name}. Expected what make report keeps there: call it with the "
             "same PROFILE and DATA, then publish."
         )
@@ -69,9 +68,11 @@ def publish(workspace, out):
             "this one."
         )
     with whole_folder(out) as beside:
-        _write_tables(workspace, beside)
+        write_table(workspace.corpus.drop(columns="path"), beside / "corpus.csv")
+        for name, table in zip(FAULTS, workspace.faults, strict=True):
+            write_table(table, beside / f"{name}.csv")
         published = KeptRuns(beside / "runs", workspace.store.fingerprint)
-        _copy_derived(derived, published.derived_folder(workspace.profile))
+        _copy(derived, published.derived_folder(workspace.profile))
         for run in kept:
             workspace.kept.copy_without_weights(run, published)
         failures = workspace.kept.failures(run for run in planned if run not in kept)
@@ -81,18 +82,18 @@ def publish(workspace, out):
         facts = _describe(workspace, len(planned), len(kept), len(failures))
         facts["sha256"] = {name: checksum(beside / name) for name in list_files(beside)}
         (beside / FACTS).write_text(json.dumps(facts, indent=2) + "\n")
-        _keep_other_files(out, beside)
+        others = out.iterdir() if out.exists() else []
+        _copy([p for p in others if p.is_file() and not (beside / p.name).exists()], beside)
     return facts
 
 
-def _write_tables(workspace, folder):
-    write_table(workspace.corpus.drop(columns="path"), folder / "corpus.csv")
-    for name, table in zip(FAULTS, workspace.faults, strict=True):
-        write_table(table, folder / f"{name}.csv")
+def _list_derived(workspace):
+    paths = workspace.kept.derived_folder(workspace.profile).glob("[!.]*")
+    return [path for path in paths if path.suffix in (".csv", ".png")]
 
 
-def _copy_derived(paths, folder):
-    folder.mkdir(parents=True)
+def _copy(paths, folder):
+    folder.mkdir(parents=True, exist_ok=True)
     for path in paths:
         shutil.copyfile(path, folder / path.name)
 
@@ -115,14 +116,7 @@ def _describe(workspace, planned, kept, failed):
     }
 
 
-def _keep_other_files(out, beside):
-    """Copy what else lies in the published folder, a rendered report for instance."""
-    for path in out.iterdir() if out.exists() else []:
-        if path.is_file() and not (beside / path.name).exists():
-            shutil.copyfile(path, beside / path.name)
-
-
 def list_files(folder, root=None):
-    """List the files below a folder, hidden ones left out, relative to it or to `root`."""
+    """List the files below a folder except hidden ones, relative to it or to `root`."""
     paths = [path for path in folder.rglob("[!.]*") if path.is_file()]
     return sorted(path.relative_to(root or folder).as_posix() for path in paths)

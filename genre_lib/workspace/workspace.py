@@ -1,4 +1,4 @@
-"""What every notebook begins with: the profile, the corpus, and the runs that are kept."""
+"""What a notebook asks for: the tracks, what is wrong with them, and the runs."""
 
 import copy
 import dataclasses
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from genre_lib.corpus.demo import read_truth
 from genre_lib.corpus.store import SegmentStore
 from genre_lib.corpus.tracks import usable
 from genre_lib.experiment.kept import KeptRuns
@@ -21,7 +22,7 @@ from genre_lib.workspace.derived import keep_derived, read_derived
 
 @dataclasses.dataclass(frozen=True)
 class Workspace:
-    """A profile on a corpus, and where its runs are kept. Made by `open_workspace`.
+    """A profile on a corpus, and its kept runs; made by `open_workspace`.
 
     Parameters
     ----------
@@ -31,21 +32,25 @@ class Workspace:
     is_demo : bool
         Whether the audio is synthetic.
     corpus : pandas.DataFrame
-        All tracks, as from `load_corpus`.
+        All tracks, as from `genre_lib.corpus.load_corpus`.
     store : SegmentStore
-        The audio of the usable ones.
-    runs_dir : Path
-    cache : Path
-        What can be made again: the store, the tables of the detectors.
+        The audio of the usable tracks.
+    runs_dir, cache : Path
+        Where runs are kept, and what can be made again.
 
     Attributes
     ----------
     has_audio : bool
-        Whether samples can be read; not where it was opened from published results.
+        Whether samples can be read; false for published results.
     notice : str
-        What a reader must know of where the results are from; empty where they were made here.
+        What a reader must know about the source of the results; empty if they were made here.
     origin : list of tuple of str
-        The same at length, names and values.
+        The same in detail, as names and values.
+
+    Examples
+    --------
+    >>> workspace = open_workspace("demo")  # doctest: +SKIP
+    >>> workspace.runs(NORMAL)[NORMAL][0].history["val_accuracy"].max()  # doctest: +SKIP
     """
 
     has_audio = True
@@ -62,7 +67,7 @@ class Workspace:
 
     @property
     def tracks(self):
-        """The usable tracks."""
+        """The usable tracks, one row each."""
         return usable(self.corpus)
 
     @property
@@ -72,27 +77,27 @@ class Workspace:
 
     @cached_property
     def faults(self):
-        """What the detectors find, as `genre_lib.faults.annotation.find_faults` gives it."""
+        """The repeated recordings and the distortions, two tables of `find_faults`."""
         return find_faults(self.corpus, self.cache)
 
     @property
     def is_gtzan(self):
-        """Whether what is published about GTZAN is about these tracks."""
+        """Whether what is published about GTZAN applies to these tracks."""
         return is_gtzan(self.tracks) and not self.is_demo
 
     @cached_property
     def annotated(self):
-        """The tracks with what the protocols go by, as from `genre_lib.faults.annotation.annotate`."""
+        """The tracks with what the protocols need to know, as from `genre_lib.faults.annotate`."""
         return annotate(self.tracks, *self.faults, self.is_gtzan)
 
-    def protocol_phases(self):
-        """List the normal phase under each protocol of the profile that the corpus allows.
+    @cached_property
+    def planted(self):
+        """The faults that were planted in the demo corpus, as `make_demo_corpus` returns them."""
+        folder = Path(self.corpus["path"].iloc[0]).parents[2] if "path" in self.corpus else None
+        return self.derived("planted", lambda: read_truth(folder))
 
-        Returns
-        -------
-        list of Phase
-            The original first.
-        """
+    def protocol_phases(self):
+        """List the normal phase under each protocol that the corpus allows, the original first."""
         profile = self.profile
         allowed = []
         for protocol in profile.protocols:
@@ -104,12 +109,7 @@ class Workspace:
         return allowed
 
     def planned(self):
-        """List all runs of the profile that the corpus allows: protocols and variants, too.
-
-        Returns
-        -------
-        list of Run
-        """
+        """List all runs that the corpus allows: main phases, protocols and variants."""
         further = [phase for phase in self.protocol_phases() if phase != NORMAL]
         further += [phase for found in variant_phases(self.profile).values() for phase in found]
         return plan(self.profile) + (plan(self.profile, *further) if further else [])
@@ -120,21 +120,11 @@ class Workspace:
         return KeptRuns(self.runs_dir, self.store.fingerprint)
 
     def derived(self, name, compute):
-        """Compute a table or a figure from audio or weights, and keep it to be published.
+        """Compute what depends on audio or weights, and keep it under a name to be published.
 
-        It is computed anew each time, so that what is shown is by the code that stands beside it.
-
-        Parameters
-        ----------
-        name : str
-            Under which it is kept.
-        compute : callable
-            Takes nothing, and returns a DataFrame or a matplotlib figure.
-
-        Returns
-        -------
-        pandas.DataFrame or bytes
-            As from `genre_lib.workspace.derived.read_derived`.
+        `compute` takes nothing and returns a DataFrame or a matplotlib figure; returned is the
+        DataFrame, or the bytes of a PNG. It is computed anew each time, so that what is shown comes
+        from the code beside it.
         """
         folder = self.kept.derived_folder(self.profile)
         keep_derived(folder, name, compute())
@@ -146,23 +136,22 @@ class Workspace:
         return self.store.read([track["offset"]], track["n_samples"])[0]
 
     def runs(self, *only):
-        """Return the runs of some phases, training those that are not kept yet.
-
-        A run that fails is warned of and missing from its phase, whose list may come out empty.
+        """Return the results of phases, training the runs that are not kept yet.
 
         Parameters
         ----------
         *only : Phase
-            All phases of the profile by default.
+            The main phases of the profile by default.
 
         Returns
         -------
         dict of Phase to list of RunResult
+            A run that fails causes a warning and is missing, so a list may be empty.
 
         Raises
         ------
-        genre_lib.experiment.scheduling.RunError
-            If there is not one run, of these phases or of any other.
+        genre_lib.experiment.RunError
+            If no run at all is kept, of these phases or of any other.
         """
         planned = plan(self.profile, *only)
         kept = self.kept.load_all(planned)
@@ -174,7 +163,7 @@ class Workspace:
         }
 
     def _complete(self, planned, kept):
-        # Imported here: reading kept runs needs no Keras.
+        # Imported here: reading kept runs does not need Keras.
         from genre_lib.experiment.scheduling import RunError, fit_runs
 
         try:

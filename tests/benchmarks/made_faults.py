@@ -4,7 +4,7 @@ import numpy as np
 import soundfile
 from scipy import signal
 
-from genre_lib.corpus.audio import SAMPLE_RATE
+from genre_lib.waveform import FULL_SCALE, SAMPLE_RATE
 
 
 def _filtered(frequency, kind="low", order=8):
@@ -92,7 +92,7 @@ def _last_two_thirds(make):
 
 
 def _swap_bytes(samples, rng):
-    return to_int16(samples).byteswap() / 32_768
+    return to_int16(samples).byteswap() / FULL_SCALE
 
 
 DISTORTIONS = {
@@ -110,7 +110,7 @@ DISTORTIONS = {
 
 
 def to_int16(samples):
-    return np.clip(np.rint(samples * 32_768), -32_768, 32_767).astype(np.int16)
+    return np.clip(np.rint(samples * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
 
 
 def write(path, samples):

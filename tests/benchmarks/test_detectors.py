@@ -10,33 +10,34 @@ import subprocess
 import sys
 import time
 from itertools import chain, combinations
-from pathlib import Path
 
 import joblib
 import librosa
 import numpy as np
 import pandas as pd
 import pytest
-from made_faults import BEYOND, DISTORTIONS, REPETITIONS, write
+import soundfile
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from tones import SHARED
 
-from genre_lib.corpus.audio import SAMPLE_RATE, read_audio
-from genre_lib.corpus.tracks import load_corpus, usable
-from genre_lib.faults.catalogue import catalogue, compare_with_catalogue
-from genre_lib.faults.distortions import find_distortions
-from genre_lib.faults.labels import find_label_errors
-from genre_lib.faults.repetitions import find_exact_repetitions, find_same_recordings
-from genre_lib.provenance import versions
-
-pytestmark = pytest.mark.skipif(
-    not any("benchmarks" in argument for argument in sys.argv), reason="run by make benchmark"
+from genre_lib.corpus import load_corpus, make_demo_corpus, read_audio, usable
+from genre_lib.faults import (
+    compare_with_catalogue,
+    find_distortions,
+    find_exact_repetitions,
+    find_label_errors,
+    find_same_recordings,
+    read_catalogue,
 )
+from genre_lib.provenance import versions
+from genre_lib.results.speed import PUBLISHED
+from genre_lib.waveform import FULL_SCALE, SAMPLE_RATE
+from tests.benchmarks.made_faults import BEYOND, DISTORTIONS, REPETITIONS, write
+
 SEED = 0
-KEPT = Path(__file__).parents[2] / "report" / "published" / "benchmarks" / "detectors.json"
+KEPT = PUBLISHED / "detectors.json"
 
 # The catalogue calls these exact repetitions; the excerpts that carry the ids are not. They differ
 # in tuning and melody, and share no stretch of sound at any offset, or at any speed from 0.75 to
@@ -63,23 +64,21 @@ def keep(name, rows):
 
 
 @pytest.fixture(scope="module")
-def four():
-    folder = SHARED / "gtzan_four"
+def four(gtzan_mini):
+    folder = gtzan_mini.with_name("gtzan_four")
     if not folder.is_dir():
         pytest.skip("the real excerpts are not on this machine")
-    return usable(load_corpus(folder, jobs=2, progress=False))
+    return usable(load_corpus(folder, progress=False))
 
 
 @pytest.fixture(scope="module")
 def clean(gtzan_mini):
-    corpus = load_corpus(gtzan_mini, jobs=2, progress=False)
-    return [(row.track_id, read_audio(row.path) / 32_768) for row in corpus.itertuples()]
+    corpus = load_corpus(gtzan_mini, progress=False)
+    return [(row.track_id, read_audio(row.path) / FULL_SCALE) for row in corpus.itertuples()]
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
-    from genre_lib.corpus.demo import make_demo_corpus
-
     folder = tmp_path_factory.mktemp("demo") / "corpus"
     truth = make_demo_corpus(folder, seed=SEED, progress=False)
     corpus = load_corpus(folder, min_samples=SAMPLE_RATE, progress=False)
@@ -94,9 +93,7 @@ def test_same_recordings_made_of_real_excerpts(clean, tmp_path):
             first, second = make(samples, np.random.default_rng([SEED, number]))
             write(folder / "first" / f"{track_id}.flac", first)
             write(folder / "second" / f"{track_id}{suffix}", second)
-        table = find_same_recordings(
-            load_corpus(folder, jobs=2, progress=False), jobs=2, progress=False
-        )
+        table = find_same_recordings(load_corpus(folder, progress=False), progress=False)
         true = {frozenset((f"first.{i}", f"second.{i}")) for i, _ in clean}
         verdicts = pairs_of(table)
         is_true = [
@@ -133,15 +130,13 @@ def test_same_recordings_made_of_real_excerpts(clean, tmp_path):
 
 
 def test_exact_repetitions_in_other_containers(clean, tmp_path):
-    import soundfile
-
     for track_id, samples in clean:
         write(tmp_path / "first" / f"{track_id}.flac", samples)
     for number, path in enumerate(sorted((tmp_path / "first").iterdir())):
         target = tmp_path / "second" / path.with_suffix((".wav", ".au", ".flac")[number % 3]).name
         target.parent.mkdir(exist_ok=True)
         soundfile.write(target, read_audio(path), SAMPLE_RATE, subtype="PCM_16")
-    corpus = load_corpus(tmp_path, jobs=2, progress=False)
+    corpus = load_corpus(tmp_path, progress=False)
     true = {frozenset((f"first.{i}", f"second.{i}")) for i, _ in clean}
     found = pairs_of(find_exact_repetitions(corpus))
     show(
@@ -151,15 +146,13 @@ def test_exact_repetitions_in_other_containers(clean, tmp_path):
     assert found == true
 
 
-def test_distortions_made_of_real_excerpts(clean, four, tmp_path):
+def test_distortions_made_of_real_excerpts(clean, gtzan_mini, four, tmp_path):
     rows = []
     for name, make in DISTORTIONS.items():
         for number, (track_id, samples) in enumerate(clean):
             spoilt = make(samples, np.random.default_rng([SEED, number]))
             write(tmp_path / name / "all" / f"{track_id}.flac", spoilt)
-        table = find_distortions(
-            load_corpus(tmp_path / name, jobs=2, progress=False), jobs=2, progress=False
-        )
+        table = find_distortions(load_corpus(tmp_path / name, progress=False), progress=False)
         rows.append(
             {
                 "excerpts": name,
@@ -169,13 +162,13 @@ def test_distortions_made_of_real_excerpts(clean, four, tmp_path):
         )
     show("Distortions: recall in 100 excerpts a row", rows)
     assert min(row["called distorted"] for row in rows) >= 0.9
-    mini = load_corpus(SHARED / "gtzan_mini", jobs=2, progress=False)
+    mini = load_corpus(gtzan_mini, progress=False)
     alarms = {}
     for name, corpus in {
         "100 clean excerpts, ten genres": mini,
         "400 clean excerpts, four genres": four,
     }.items():
-        table = find_distortions(corpus, jobs=2, progress=False)
+        table = find_distortions(corpus, progress=False)
         rows.append({"excerpts": name, "called distorted": table["verdict"].mean()})
         alarms[name] = table["verdict"].sum()
         show(f"False alarms in {name}: {alarms[name]}; the highest scores", table.head(3))
@@ -185,7 +178,7 @@ def test_distortions_made_of_real_excerpts(clean, four, tmp_path):
 
 def test_real_repetitions_against_the_catalogue(four):
     begin = time.perf_counter()
-    pairs = find_same_recordings(four, jobs=2, progress=False)
+    pairs = find_same_recordings(four, progress=False)
     seconds = time.perf_counter() - begin
     groups = compare_with_catalogue(four, pairs, "exact_repetition_group")
     works = compare_with_catalogue(four, pairs, "same_work_group")
@@ -196,7 +189,9 @@ def test_real_repetitions_against_the_catalogue(four):
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     # Fingerprints take time as the tracks, comparisons as their square; the former outweigh.
     print(f"{len(four)} tracks in {seconds:.0f} s, {memory:.2f} GB at most since the start")
-    inside = set(catalogue()["exact_repetition_group"].dropna()) & set(groups["group"].dropna())
+    inside = set(read_catalogue()["exact_repetition_group"].dropna()) & set(
+        groups["group"].dropna()
+    )
     found = set(groups.loc[groups["found_by"] == "both", "group"])
     print(f"{len(found)} of {len(inside)} groups found")
     assert inside - found == NOT_IN_THE_AUDIO
@@ -209,11 +204,11 @@ def test_the_demo_corpus(demo):
     tables = {
         "exact_repetition": (pairs_of(find_exact_repetitions(corpus)), ["exact_repetition"]),
         "same_recording": (
-            pairs_of(find_same_recordings(corpus, jobs=2, progress=False)),
+            pairs_of(find_same_recordings(corpus, progress=False)),
             ["exact_repetition", "same_recording"],
         ),
     }
-    distorted = find_distortions(corpus, jobs=2, progress=False)
+    distorted = find_distortions(corpus, progress=False)
     found = {frozenset([i]) for i in distorted.loc[distorted["verdict"], "track_id"]}
     tables["distorted"] = (found, ["distorted"])
     rows = []
@@ -242,14 +237,14 @@ def test_the_demo_corpus(demo):
 
 def timbre(path):
     """Mean and spread of 20 cepstral coefficients: enough for a plain classifier."""
-    samples = read_audio(path).astype(np.float32) / 32_768
+    samples = read_audio(path).astype(np.float32) / FULL_SCALE
     cepstrum = librosa.feature.mfcc(y=samples, sr=SAMPLE_RATE, n_mfcc=20)
     steps = np.diff(cepstrum, axis=1)
     return np.concatenate([cepstrum.mean(axis=1), cepstrum.std(axis=1), steps.std(axis=1)])
 
 
 def describe(corpus):
-    work = joblib.Parallel(n_jobs=2, prefer="threads")
+    work = joblib.Parallel(n_prefer="threads")
     return np.stack(work(joblib.delayed(timbre)(path) for path in corpus["path"]))
 
 
@@ -304,19 +299,19 @@ def label_row(name, tracks, features, planted):
 def test_a_thousand_tracks(four, clean, tmp_path):
     """All real excerpts, and as many again played backwards: other sounds of the same richness."""
     folder = tmp_path / "thousand"
-    further = ((t.track_id, read_audio(t.path) / 32_768) for t in four.itertuples())
+    further = ((t.track_id, read_audio(t.path) / FULL_SCALE) for t in four.itertuples())
     for number, (track_id, samples) in enumerate(chain(clean, further)):
         write(folder / "forwards" / f"{number}.{track_id}.flac", samples)
         write(folder / "backwards" / f"{number}.{track_id}.flac", samples[::-1])
     code = (
         "import sys, time, resource\n"
-        "from genre_lib.corpus.tracks import load_corpus\n"
-        "from genre_lib.faults.repetitions import find_distortions, find_exact_repetitions\n"
-        "from genre_lib.faults.repetitions import find_same_recordings\n"
-        "corpus = load_corpus(sys.argv[1], jobs=2, progress=False)\n"
+        "from genre_lib.corpus import load_corpus\n"
+        "from genre_lib.faults import find_distortions, find_exact_repetitions\n"
+        "from genre_lib.faults import find_same_recordings\n"
+        "corpus = load_corpus(sys.argv[1], progress=False)\n"
         "print(len(corpus))\n"
         "for find in (find_exact_repetitions, find_same_recordings, find_distortions):\n"
-        "    options = {} if find is find_exact_repetitions else {'jobs': 2, 'progress': False}\n"
+        "    options = {} if find is find_exact_repetitions else {'progress': False}\n"
         "    begin = time.perf_counter()\n"
         "    find(corpus, **options)\n"
         "    print(find.__name__, time.perf_counter() - begin)\n"

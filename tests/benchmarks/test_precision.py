@@ -2,32 +2,28 @@
 
 import dataclasses
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from genre_lib import provenance
-from genre_lib.experiment.phases import NORMAL
-from genre_lib.experiment.profiles import DEMO
-from genre_lib.experiment.runs import plan
-from genre_lib.experiment.scheduling import fit_runs
+from genre_lib.experiment import DEMO, NORMAL, fit_runs, plan
 from genre_lib.network import devices
-from genre_lib.results import scoring, statistics
-from genre_lib.workspace.opening import open_workspace
+from genre_lib.results import accuracy, pool
+from genre_lib.results.speed import PUBLISHED
+from genre_lib.workspace import open_workspace
 
 SEEDS = tuple(range(6))
-PUBLISHED = Path(__file__).parents[2] / "report" / "published" / "benchmarks"
 
 
 def accuracies(precision, folder):
-    """Accuracy of the test segments of the first rotation, one a seed."""
+    """Accuracy of the test segments of the first rotation, one per seed."""
     profile = dataclasses.replace(DEMO, precision=precision, seeds=SEEDS, rotations=1)
     workspace = open_workspace(profile, home=folder)
     results = fit_runs(plan(profile, NORMAL), workspace.store, folder / "runs")
     assert len(results) == len(SEEDS)
-    scores = [scoring.score_tracks(result) for result in results.values()]
-    return np.array([statistics.accuracy(found, of="segments").value for found in scores])
+    scores = [accuracy(pool([result]), of="segments") for result in results.values()]
+    return np.array([score.value for score in scores])
 
 
 def test_half_precision_agrees_within_noise(tmp_path):

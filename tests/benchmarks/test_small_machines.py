@@ -6,39 +6,34 @@ and not counted by it; they are in the peaks of resident memory, which are measu
 """
 
 import dataclasses
-import json
 import os
 import resource
 import subprocess
 import sys
 import time
-from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import psutil
 
-from genre_lib.corpus.audio import SAMPLE_RATE
+from genre_lib.files import ROOT
+from tests.benchmarks.speed.growth import write_noise
 
-ROOT = Path(__file__).parents[2]
 GIB = 2**30
-TRACKS, SECONDS = 1000, 30
+TRACKS = 1000
 
 REPORT = """
 import sys
-from genre_lib.binding.report import make_report
+from genre_lib.binding import make_report
 make_report("smoke", out=sys.argv[1], home=sys.argv[2])
 """
 PAPER = """
 import dataclasses, sys
 from pathlib import Path
-from genre_lib import PAPER, fit_run
-from genre_lib.experiment.phases import NORMAL
-from genre_lib.experiment.runs import Run
-from genre_lib.corpus.store import SegmentStore
+from genre_lib.corpus import build_store, load_corpus
+from genre_lib.experiment import NORMAL, PAPER, Run, fit_run
+home = Path(sys.argv[1])
 narrow = dataclasses.replace(PAPER, name="narrow", width=1 / 32, epochs=1)
-store = SegmentStore(Path(sys.argv[1]))
-result = fit_run(Run(narrow, NORMAL, 0), store, sys.argv[2], progress=False)
+store = build_store(load_corpus(home / "audio", progress=False), home / "cache", progress=False)
+result = fit_run(Run(narrow, NORMAL, 0), store, home / "runs", progress=False)
 assert len(result.history) == 1
 print(len(result.segments), "segments predicted")
 """
@@ -80,36 +75,6 @@ def run_under(limit, cores, script, *arguments):
     return Measured(peaks, time.monotonic() - begin)
 
 
-def write_noise(folder):
-    """Write a store of noise, ten genres, as `build_store` would."""
-    folder.mkdir()
-    length = SECONDS * SAMPLE_RATE
-    shape = (TRACKS * length,)
-    rng = np.random.default_rng(0)
-    noise = rng.integers(-8000, 8000, 2 * length).astype("<i2")
-    header = np.lib.format.open_memmap(
-        folder / "samples.npy", mode="w+", dtype="<i2", shape=shape
-    ).offset
-    with (folder / "samples.npy").open("r+b") as file:
-        file.seek(header)
-        for begin in rng.integers(length, size=TRACKS):
-            file.write(noise[begin : begin + length])
-    labels = np.arange(TRACKS) % 10
-    table = pd.DataFrame(
-        {
-            "track_id": [f"{number:05d}" for number in range(TRACKS)],
-            "genre": [f"genre{label}" for label in labels],
-            "label": labels,
-            "n_samples": length,
-            "offset": np.arange(TRACKS) * length,
-        }
-    )
-    table.to_csv(folder / "tracks.csv", index=False)
-    facts = {"fingerprint": "noise", "genres": [f"genre{label}" for label in range(10)]}
-    (folder / "store.json").write_text(json.dumps(facts))
-    return folder
-
-
 def test_a_report_on_one_core_in_three_gigabytes_a_process(tmp_path):
     measured = run_under(3 * GIB, 1, REPORT, tmp_path / "out", tmp_path / "home")
     print(f"\n  smoke report of the demo corpus, one core: {measured}")
@@ -118,8 +83,7 @@ def test_a_report_on_one_core_in_three_gigabytes_a_process(tmp_path):
 
 
 def test_a_thousand_tracks_in_four_gigabytes(tmp_path):
-    store = write_noise(tmp_path / "store")
-    cores = len(os.sched_getaffinity(0))
-    measured = run_under(4 * GIB, cores, PAPER, store, tmp_path / "runs")
+    write_noise(tmp_path / "audio", TRACKS)
+    measured = run_under(4 * GIB, len(os.sched_getaffinity(0)), PAPER, tmp_path)
     print(f"\n  paper, 1/32 of the filters, one epoch of {TRACKS} tracks: {measured}")
     assert max(measured.peaks.values()) < 4 * GIB

@@ -1,4 +1,4 @@
-"""The store of 1000 tracks: under 60 s and 1 GB on two cores. Run by `make benchmark`."""
+"""The store of 1000 tracks: under 60 s and 1 GiB on two cores. Run by `make benchmark`."""
 
 from tests.benchmarks.speed.growth import measure_store, write_noise
 

@@ -1,4 +1,4 @@
-"""A kernel that dies is told in one message: which notebook, which cell, why."""
+"""Notebooks that fail and kernels that die are told in one message: which, where and why."""
 
 import json
 import sys
@@ -7,16 +7,36 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from genre_lib.binding.execution import ReportError, run_notebooks
+from genre_lib.binding import ReportError, run_notebooks
 
 
-def dying(path, *cells):
+def notebook_of(path, *cells):
     notebook = new_notebook(
         cells=[new_code_cell(cell) for cell in cells],
         metadata={"kernelspec": {"name": "python3", "display_name": "", "language": "python"}},
     )
     nbformat.write(notebook, path)
     return path
+
+
+def test_notebooks_are_executed_with_their_parameters(tmp_path):
+    first, second = (notebook_of(tmp_path / f"{name}.ipynb", "print(n)") for name in "ab")
+    (tmp_path / "out" / "notebooks").mkdir(parents=True)
+    (tmp_path / "out" / "notebooks" / "old.ipynb").touch()
+    executed = run_notebooks([first, second], tmp_path / "out", {"n": 7})
+    assert [path.name for path in executed] == ["a.ipynb", "b.ipynb"]
+    assert sorted(executed) == sorted((tmp_path / "out" / "notebooks").iterdir())
+    for path in executed:
+        assert nbformat.read(path, 4).cells[-1].outputs[0].text == "7\n"
+
+
+def test_a_notebook_that_fails_is_named_with_its_cell(tmp_path):
+    notebook = notebook_of(tmp_path / "bad.ipynb", "x = 1", "raise RuntimeError('no disk')")
+    with pytest.raises(ReportError, match=r"bad.ipynb, cell \d: RuntimeError: no disk"):
+        run_notebooks([notebook], tmp_path / "out", {})
+    # As far as it went, for a look.
+    cells = nbformat.read(tmp_path / "out" / "notebooks" / "bad.ipynb", 4).cells
+    assert cells[-1].outputs[0].ename == "RuntimeError"
 
 
 @pytest.mark.parametrize(
@@ -28,7 +48,7 @@ def dying(path, *cells):
     ],
 )
 def test_a_kernel_that_dies_is_named_with_its_cell_and_its_end(last, why, tmp_path):
-    notebook = dying(tmp_path / "bad.ipynb", "x = 1", last)
+    notebook = notebook_of(tmp_path / "bad.ipynb", "x = 1", last)
     with pytest.raises(ReportError) as told:
         run_notebooks([notebook], tmp_path / "out", {})
     assert told.match(r"bad.ipynb, cell \d, which begins with 'import os': the kernel " + why)
@@ -42,6 +62,6 @@ def test_a_kernel_that_dies_while_it_starts_is_told(tmp_path, monkeypatch):
     spec.parent.mkdir(parents=True)
     spec.write_text(json.dumps(stillborn | {"display_name": "stillborn"}))
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
-    notebook = dying(tmp_path / "bad.ipynb", "x = 1")
+    notebook = notebook_of(tmp_path / "bad.ipynb", "x = 1")
     with pytest.raises(ReportError, match=r"bad.ipynb: .*died.*call again"):
         run_notebooks([notebook], tmp_path / "out", {})

@@ -3,40 +3,22 @@
 import base64
 import re
 import shutil
-import struct
 import subprocess
 import time
-import zlib
-from html.parser import HTMLParser
-from pathlib import Path
 
 import nbformat
+import papermill
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from pages import TEMPLATES, TITLE_PAGE, Report, png
 
-from genre_lib.binding.markdown import bind
-from genre_lib.binding.rendering import BindingError
+from genre_lib.binding import BindingError, bind
 from genre_lib.display import pipe_table
 
-TEMPLATES = Path(__file__).parents[1] / "report"
 NASTY = (
     "<script>alert(1)</script> {{ x }} {% y %} #panic() $z$ \\a @b *c* _d_ [e](f) `g` | "
     "\"h\" 'i' ... --"
 )
-
-
-def png(width=60, height=30):
-    """Return a grey image of that many pixels."""
-
-    def chunk(kind, data):
-        return (
-            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        )
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    pixels = zlib.compress((b"\0" + b"\x80" * width) * height)
-    parts = chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
-    return base64.b64encode(b"\x89PNG\r\n\x1a\n" + parts).decode()
 
 
 def markdown(source, *tags):
@@ -52,8 +34,12 @@ def shown(role, data, caption=None):
     return new_output("display_data", data=data, metadata={"genre_lib": mark})
 
 
+def picture(**size):
+    return base64.b64encode(png(**size)).decode()
+
+
 def figure(caption, **size):
-    return shown("figure", {"image/png": png(**size), "text/plain": "Figure"}, caption)
+    return shown("figure", {"image/png": picture(**size), "text/plain": "Figure"}, caption)
 
 
 def table(caption, header=("track", "n"), rows=(("blues.00000", "1"),)):
@@ -69,52 +55,6 @@ def stream(content, name="stdout"):
     return new_output("stream", name=name, text=content)
 
 
-class Page(HTMLParser):
-    """The parts of a page that the tests ask about."""
-
-    def __init__(self, markup):
-        super().__init__()
-        self.tags, self.texts, self.stack = [], [], []
-        self.feed(markup)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag not in ("meta", "img", "br", "link", "source", "col", "input", "hr"):
-            self.stack.append(tag)
-
-    def handle_endtag(self, tag):
-        if tag in self.stack:
-            while self.stack.pop() != tag:
-                pass
-
-    def handle_data(self, data):
-        if "style" not in self.stack:
-            self.texts.append(data)
-
-    @property
-    def text(self):
-        return " ".join("".join(self.texts).split())
-
-    def count(self, tag):
-        return sum(name == tag for name, _ in self.tags)
-
-
-class Report:
-    def __init__(self, html_path, pdf_path):
-        self.html_path, self.pdf_path = html_path, pdf_path
-        self.markup = html_path.read_text(encoding="utf-8")
-        self.page = Page(self.markup)
-
-    @property
-    def pdf_text(self):
-        if shutil.which("pdftotext") is None:
-            pytest.skip("pdftotext (poppler-utils) is not installed")
-        run = subprocess.run(
-            ["pdftotext", "-layout", self.pdf_path, "-"], capture_output=True, check=True, text=True
-        )
-        return " ".join(run.stdout.replace("\u200b", "").split())
-
-
 @pytest.fixture
 def make(tmp_path):
     """Bind notebooks, each given as a list of cells."""
@@ -124,15 +64,8 @@ def make(tmp_path):
         for number, cells in enumerate(notebooks, start=1):
             paths.append(tmp_path / f"{number:02d}_chapter.ipynb")
             nbformat.write(new_notebook(cells=cells), paths[-1])
-        options = {
-            "title": "Genres",
-            "subtitle": "A report",
-            "authors": ["A. Student", "B. Student"],
-            "date": "1 May 2026",
-            "provenance": [("Profile", "smoke")],
-            "template_dir": TEMPLATES,
-        }
-        return Report(*bind(paths, tmp_path / out, **{**options, **changes}))
+        options = {"provenance": [("Profile", "smoke")], "template_dir": TEMPLATES}
+        return Report(*bind(paths, tmp_path / out, **options | TITLE_PAGE | changes))
 
     return make_report
 
@@ -155,7 +88,7 @@ def test_figures_and_tables_are_numbered_alike_in_both(make, tmp_path):
         markdown("| a | b |\n|---|---|\n| 1 | 2 |\n\n![By hand](picture.png)"),
     ]
     more = [code("b", outputs=[figure("Three, $x_i \\in [0, 1)$ [."), table("Second.")])]
-    (tmp_path / "picture.png").write_bytes(base64.b64decode(png()))
+    (tmp_path / "picture.png").write_bytes(png())
     report = make(cells, more)
     assert report.page.count("img") == 3
     assert report.page.count("figure") == 3
@@ -265,49 +198,16 @@ def test_texts_are_shown_and_never_executed(make):
     assert "2 Not a heading" not in report.page.text
 
 
-def test_citations_and_references(make):
-    report = make([markdown("# A\n\nAs in [@sturm2012] and [@allamy2021; @sturm2012].")])
-    for content in (report.page.text, report.pdf_text):
-        assert "As in [1] and [1], [2]" in content.replace("[1, 2]", "[1], [2]")
-        assert "References & Bibliography" in content
-        assert "[1] Bob L. Sturm" in content
-        assert "1D CNN Architectures for Music Genre Classification" in content
-        assert "Group Normalization" not in content  # not cited
-        assert content.rindex("Provenance") > content.rindex("References & Bibliography")
-    without = make([markdown("# A")], out="without")
-    assert "References" not in without.page.text
-
-
-def test_every_reference_can_be_cited(make):
-    keys = re.findall(r"@\w+\{(\w+),", (TEMPLATES / "references.bib").read_text(encoding="utf-8"))
-    assert len(keys) == len(set(keys)) >= 16
-    report = make([markdown("# A\n\n[" + "; ".join(f"@{key}" for key in keys) + "]")])
-    entries = [
-        attrs["id"] for _, attrs in report.page.tags if "csl-entry" in attrs.get("class", "")
-    ]
-    assert sorted(entries) == sorted(f"ref-{key}" for key in keys)
-
-
-def test_title_page(make):
+def test_references_and_provenance_close_the_report(make):
     provenance = [(f"Name{i}", f"Value{i}") for i in range(6)]
-    report = make([markdown("# A")], notice="Only the demo corpus.", provenance=provenance)
+    report = make([markdown("# A\n\nAs in [@sturm2012].")], provenance=provenance)
     for content in (report.page.text, report.pdf_text):
-        for part in ("Genres", "A report", "A. Student, B. Student", "1 May 2026"):
-            assert part in content
-        assert "Only the demo corpus." in content
+        assert "[1] Bob L. Sturm" in content
+        assert content.rindex("Provenance") > content.rindex("References & Bibliography")
         assert content.count("Value3") == 2  # title page and appendix
         assert content.count("Value4") == 1
-    assert "notice" not in [attrs.get("class") for _, attrs in make([markdown("# A")]).page.tags]
-
-
-def test_latex_environments_become_formulas(make):
-    source = "# A\n\n\\begin{align} a &= b \\\\ c &= \\mathbb{E}[x] \\end{align}\n\nand $\\hat{y}$."
-    report = make([markdown(source)])
-    assert report.page.count("math") == 2
-    assert "\N{MATHEMATICAL DOUBLE-STRUCK CAPITAL E}" in report.page.text
-    assert "begin{align}" not in re.sub(
-        r"<annotation.*?</annotation>", "", report.markup, flags=re.S
-    )
+    without = make([markdown("# A")], out="without")
+    assert "References" not in without.page.text
 
 
 @pytest.mark.parametrize(
@@ -340,15 +240,9 @@ def test_latex_environments_become_formulas(make):
         ),
         (markdown("[@nobody1900]"), "nobody1900"),
         (
-            markdown("![a](https://example.org/a.png)"),
-            "https://example.org/a.png lies on the network",
-        ),
-        (markdown("![a](absent.png)"), "absent.png"),
-        (
-            code("a", outputs=[shown("figure", {"image/png": png()[:60]}, "Cut off.")]),
+            code("a", outputs=[shown("figure", {"image/png": picture()[:60]}, "Cut off.")]),
             "typst could not set the PDF.*image",
         ),
-        (markdown("$\\frac{a$"), "frac"),
     ],
 )
 def test_what_cannot_be_bound_says_so_and_leaves_nothing(make, tmp_path, cell, message):
@@ -368,14 +262,12 @@ def test_a_failed_binding_keeps_the_report_before_it(make, tmp_path):
     ]
 
 
-def test_missing_files_are_named(make, tmp_path):
-    options = {"title": "", "subtitle": "", "authors": [], "date": "", "provenance": []}
+def test_notebooks_that_are_not_there_are_named(tmp_path):
+    options = {"provenance": [], "template_dir": TEMPLATES} | TITLE_PAGE
     with pytest.raises(FileNotFoundError, match=r"absent\.ipynb"):
-        bind([tmp_path / "absent.ipynb"], tmp_path / "out", template_dir=TEMPLATES, **options)
-    with pytest.raises(FileNotFoundError, match=r"template\.html"):
-        make([markdown("# A")], template_dir=tmp_path)
+        bind([tmp_path / "absent.ipynb"], tmp_path / "out", **options)
     with pytest.raises(ValueError, match="at least one"):
-        bind([], tmp_path / "out", template_dir=TEMPLATES, **options)
+        bind([], tmp_path / "out", **options)
 
 
 def test_same_input_gives_same_bytes_fast(make):
@@ -386,7 +278,7 @@ def test_same_input_gives_same_bytes_fast(make):
     ]
     started = time.perf_counter()
     first = make(*[chapter] * 6, out="first")
-    assert time.perf_counter() - started < 15
+    assert time.perf_counter() - started < 30
     second = make(*[chapter] * 6, out="second")
     assert first.html_path.read_bytes() == second.html_path.read_bytes()
     pdf = first.pdf_path.read_bytes()
@@ -413,7 +305,6 @@ def test_wide_and_tall_contents_stay_on_the_page(make):
 
 
 def test_executed_notebook_with_papermill(tmp_path):
-    papermill = pytest.importorskip("papermill")
     source = """
 import pandas as pd
 from matplotlib import pyplot as plt
@@ -430,10 +321,8 @@ show_text(f"For {n} epochs, {escape_markdown('a_b_c')}.")
     papermill.execute_notebook(
         str(tmp_path / "in.ipynb"), str(tmp_path / "a.ipynb"), {"n": 7}, progress_bar=False
     )
-    options = {"title": "T", "subtitle": "S", "authors": ["A"], "date": "D", "provenance": []}
-    report = Report(
-        *bind([tmp_path / "a.ipynb"], tmp_path / "out", template_dir=TEMPLATES, **options)
-    )
+    options = {"provenance": [], "template_dir": TEMPLATES} | TITLE_PAGE
+    report = Report(*bind([tmp_path / "a.ipynb"], tmp_path / "out", **options))
     assert report.page.count("img") == 1
     assert "Figure 1: A drawing." in report.page.text
     assert report.page.text.count("A drawing.") == 2  # in the folded code and below the figure

@@ -3,7 +3,8 @@ import pytest
 import soundfile
 from tones import write_tone
 
-from genre_lib.corpus.audio import SAMPLE_RATE, AudioError, read_audio
+from genre_lib.corpus import AudioError, read_audio
+from genre_lib.waveform import SAMPLE_RATE
 
 
 @pytest.mark.parametrize("suffix", ["wav", "au", "flac"])
@@ -51,14 +52,14 @@ def test_other_sample_widths_give_the_same_sound(tmp_path, subtype):
     assert np.abs(read_audio(path) - samples * 32_768).max() <= tolerance
 
 
-def test_floats_beyond_full_scale_are_clipped_and_do_not_wrap(tmp_path):
+def test_floats_beyond_full_scale_are_clipped(tmp_path):
     path = tmp_path / "loud.wav"
     soundfile.write(path, np.array([2.0, -2.0, 0.5]), SAMPLE_RATE, subtype="FLOAT")
     np.testing.assert_array_equal(read_audio(path), [32_767, -32_768, 16_384])
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_values_that_are_no_numbers_are_refused(tmp_path, value):
+def test_values_that_are_not_finite_are_refused(tmp_path, value):
     path = tmp_path / "track.wav"
     soundfile.write(path, np.array([0.0, value, 0.0]), SAMPLE_RATE, subtype="FLOAT")
     with pytest.raises(AudioError) as caught:
@@ -69,7 +70,7 @@ def test_values_that_are_no_numbers_are_refused(tmp_path, value):
 @pytest.mark.parametrize(
     "content", [b"", b"RIFF", b"<html>no audio</html>", bytes(range(256)) * 40]
 )
-def test_what_is_no_audio_is_refused_with_the_name_and_a_way_out(tmp_path, content):
+def test_what_is_not_audio_is_refused_with_its_name_and_a_way_out(tmp_path, content):
     path = tmp_path / "broken.wav"
     path.write_bytes(content)
     with pytest.raises(AudioError, match=r"broken\.wav.*Expected audio.*replace") as caught:
@@ -90,7 +91,7 @@ def test_a_missing_file_is_refused(tmp_path):
         read_audio(tmp_path / "gone.wav")
 
 
-def test_a_text_that_is_called_au_is_no_audio(tmp_path):
+def test_a_text_called_au_is_not_audio(tmp_path):
     path = tmp_path / "track.au"
     path.write_text("This is not a sound. " * 20_000)
     with pytest.raises(AudioError, match="undecodable"):

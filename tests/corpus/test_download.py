@@ -5,14 +5,14 @@ import re
 import socket
 import tarfile
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from click.testing import CliRunner
 
 from genre_lib.__main__ import main
-from genre_lib.corpus import download
-from genre_lib.corpus.download import DownloadError, fetch_gtzan
+from genre_lib.corpus import DownloadError, download, fetch_gtzan
 
 FILES = {
     f"genres/{genre}/{genre}.{number:05d}.wav": random.Random(f"{genre}{number}").randbytes(60_000)
@@ -111,7 +111,7 @@ def test_an_archive_is_fetched_and_unpacked_once(server, tmp_path):
     assert server.asked == [None]
 
 
-def test_a_download_that_is_cut_off_goes_on_where_it_was(server, tmp_path):
+def test_a_download_that_is_cut_off_is_resumed(server, tmp_path):
     server.cut_at = 200_000
     with pytest.raises(DownloadError, match=r"cut off after \d+ bytes .* call again"):
         fetch(server, tmp_path)
@@ -124,7 +124,7 @@ def test_a_download_that_is_cut_off_goes_on_where_it_was(server, tmp_path):
     assert unpacked(tmp_path) == FILES
 
 
-def test_a_server_without_ranges_begins_anew(server, tmp_path):
+def test_a_server_without_ranges_sends_everything_again(server, tmp_path):
     server.ranges = False
     part(tmp_path).write_bytes(ARCHIVE[:150_000])
     assert fetch(server, tmp_path)
@@ -132,7 +132,7 @@ def test_a_server_without_ranges_begins_anew(server, tmp_path):
     assert unpacked(tmp_path) == FILES
 
 
-def test_a_beginning_that_is_too_long_begins_anew(server, tmp_path):
+def test_a_kept_part_that_is_too_long_is_replaced(server, tmp_path):
     part(tmp_path).write_bytes(ARCHIVE + b"more")
     assert fetch(server, tmp_path)
     assert server.asked == [f"bytes={len(ARCHIVE) + 4}-", None]
@@ -151,7 +151,7 @@ def test_a_transfer_that_is_called_compressed_is_kept_as_it_is_stored(server, tm
     assert unpacked(tmp_path) == FILES
 
 
-def test_a_wrong_checksum_is_told_and_the_next_call_begins_anew(server, tmp_path):
+def test_a_wrong_checksum_is_reported_and_the_next_call_restarts(server, tmp_path):
     with pytest.raises(DownloadError, match=rf"is {md5(ARCHIVE)}, expected {'0' * 32}"):
         fetch_gtzan(tmp_path, url=server.url, checksum="0" * 32, progress=False)
     assert list(tmp_path.iterdir()) == []
@@ -184,7 +184,7 @@ def test_a_web_page_is_no_archive_and_keeps_what_is_there(server, tmp_path):
     assert part(tmp_path).read_bytes() == ARCHIVE[:1000]
 
 
-def test_no_connection_is_told_with_its_reason(tmp_path, monkeypatch):
+def test_no_connection_is_reported_with_its_reason(tmp_path, monkeypatch):
     monkeypatch.setenv("NO_PROXY", "*")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and does not listen
@@ -253,16 +253,33 @@ def test_other_layouts_come_below_genres(server, tmp_path):
     server.content = pack(**{"rock/a.wav": b"a", "pop/b.wav": b"b"})
     assert fetch(server, tmp_path / "plain")
     assert unpacked(tmp_path / "plain") == {"genres/rock/a.wav": b"a", "genres/pop/b.wav": b"b"}
+    assert (tmp_path / "plain/genres").stat().st_mode & 0o777 == 0o755  # others may read it
 
 
 def test_what_a_killed_call_left_is_cleared_away(server, tmp_path):
-    (tmp_path / ".genres-unpacking/genres/jazz").mkdir(parents=True)
-    (tmp_path / ".genres-unpacking/genres/jazz/jazz.00000.wav").write_bytes(b"half")
+    (tmp_path / ".genres-unpacked/genres/jazz").mkdir(parents=True)
+    (tmp_path / ".genres-unpacked/genres/jazz/jazz.00000.wav").write_bytes(b"half")
     assert fetch(server, tmp_path)
+    assert unpacked(tmp_path) == FILES
+    assert [path.name for path in tmp_path.iterdir()] == ["genres"]
+
+
+def test_two_calls_at_once_fetch_it_once(server, tmp_path):
+    with ThreadPoolExecutor() as pool:
+        fetched = list(pool.map(fetch, [server, server], [tmp_path, tmp_path]))
+    assert sorted(fetched) == [False, True]
+    assert server.asked == [None]
     assert unpacked(tmp_path) == FILES
 
 
-def test_a_full_disk_is_told_and_the_archive_kept(server, tmp_path, monkeypatch):
+def test_a_file_where_the_folder_should_be_is_left_alone(server, tmp_path):
+    (tmp_path / "genres").write_text("years of work")
+    with pytest.raises(DownloadError, match="cannot be written"):
+        fetch(server, tmp_path)
+    assert (tmp_path / "genres").read_text() == "years of work"
+
+
+def test_a_full_disk_is_reported_and_the_archive_kept(server, tmp_path, monkeypatch):
     def full(*args, **options):
         raise OSError(28, "No space left on device")
 

@@ -2,7 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from genre_lib.corpus.partitions import make_partitions, rotations
+from genre_lib.corpus import CorpusError, make_partitions, rotations
+from genre_lib.corpus.partitions import require_divisible
 
 
 def tracks_of(sizes):
@@ -70,10 +71,22 @@ def test_groups_are_never_torn_apart():
 
 
 def test_a_genre_that_is_too_small_is_named():
-    with pytest.raises(ValueError, match=r"'rock' has 5 usable tracks.*6 partitions"):
-        make_partitions(tracks_of({"blues": 20, "rock": 5}), 6)
+    tracks = tracks_of({"blues": 20, "rock": 5})
+    with pytest.raises(ValueError, match=r"^rock \(5\) .*fewer usable tracks .*6 partitions"):
+        make_partitions(tracks, 6)
+    with pytest.raises(ValueError, match=r"^blues \(2\), rock \(1\) .*fewer groups .*3 partitions"):
+        make_partitions(tracks, 3, groups=["A", "B"] * 10 + ["C"] * 5)
 
 
-def test_one_genre_is_no_problem_to_learn():
-    with pytest.raises(ValueError, match=r"1 genre.*Expected 2 or more"):
+def test_a_single_genre_cannot_be_learned():
+    with pytest.raises(ValueError, match=r"blues is the only genre\. Add another"):
         make_partitions(tracks_of({"blues": 20}), 6)
+
+
+def test_a_corpus_is_refused_with_its_folder_and_what_is_left_out():
+    corpus = tracks_of({"blues": 6, "rock": 6}).assign(status="ok", detail="", file="rock/a.wav")
+    require_divisible(corpus, 6, "music")
+    corpus.loc[11, ["status", "detail"]] = ["silent", "all 8 samples are 0"]
+    message = r"^music: .*rock \(5\) .*\(1 of 12 .*1 silent \(rock/a.wav: all 8 samples are 0\)"
+    with pytest.raises(CorpusError, match=message):
+        require_divisible(corpus, 6, "music")

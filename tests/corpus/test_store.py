@@ -1,36 +1,18 @@
+import pickle
+
 import numpy as np
 import pytest
 from tones import write_tone
 
-from genre_lib.corpus.audio import SAMPLE_RATE, read_audio
-from genre_lib.corpus.store import build_store, segment_starts
-from genre_lib.corpus.tracks import load_corpus
-from genre_lib.network.batches import SegmentBatches
+from genre_lib.corpus import build_store, load_corpus, read_audio, segment_starts
+from genre_lib.waveform import SAMPLE_RATE
 
 WINDOW = SAMPLE_RATE
 
 
-@pytest.fixture(scope="module")
-def corpus(tone_corpus):
-    return load_corpus(tone_corpus, min_samples=WINDOW, progress=False)
-
-
-@pytest.fixture(scope="module")
-def store(corpus, tmp_path_factory):
-    return build_store(corpus, tmp_path_factory.mktemp("cache"), progress=False)
-
-
 @pytest.mark.parametrize(
     ("n_samples", "expected"),
-    [
-        (661_794, 21),
-        (661_500, 21),
-        (661_490, 21),
-        (661_489, 20),
-        (110_250, 1),
-        (110_249, 0),
-        (0, 0),
-    ],
+    [(661_794, 21), (661_490, 21), (661_489, 20), (110_250, 1), (110_249, 0), (0, 0)],
 )
 def test_segments_of_a_track_at_the_original_window(n_samples, expected):
     starts = segment_starts(n_samples)
@@ -51,34 +33,60 @@ def test_the_real_excerpts_give_2097_segments(gtzan_mini, tmp_path):
     assert per_track.value_counts().to_dict() == {21: 97, 20: 3}
 
 
-def test_a_segment_is_what_the_file_holds(store, corpus):
-    segments = store.segments(["low.00002"], window=WINDOW)
-    audio = read_audio(corpus.set_index("track_id").loc["low.00002", "path"])
-    read = store.read(segments["start"], WINDOW)
-    assert read.dtype == np.int16
+def test_a_segment_is_what_the_file_holds(tone_store, tone_corpus):
+    segments = tone_store.segments(["low.00002"], window=WINDOW)
+    audio = read_audio(tone_corpus.set_index("track_id").loc["low.00002", "path"])
+    read = tone_store.read(segments["start"], WINDOW)
+    assert (read.dtype, read.shape) == (np.int16, (9, WINDOW))
     for row, number in zip(read, segments["segment"], strict=True):
         begin = number * (WINDOW // 4)
         np.testing.assert_array_equal(row, audio[begin : begin + WINDOW])
 
 
-def test_no_segment_crosses_into_another_track(store):
-    segments = store.segments(window=WINDOW).merge(store.tracks, on="track_id")
+def test_no_segment_crosses_into_another_track(tone_store):
+    segments = tone_store.segments(window=WINDOW).merge(tone_store.tracks, on="track_id")
     assert (segments["start"] >= segments["offset"]).all()
     assert (segments["start"] + WINDOW <= segments["offset"] + segments["n_samples"]).all()
 
 
-def test_an_unknown_track_is_refused(store):
+def test_segments_come_in_the_order_asked_for_with_their_labels(tone_store):
+    assert tone_store.genres == ["high", "low"]
+    wanted = ["low.00001", "high.00003"]
+    segments = tone_store.segments(wanted, window=WINDOW, hop=WINDOW, max_segments=2)
+    assert list(segments["track_id"]) == np.repeat(wanted, 2).tolist()
+    assert list(segments["label"]) == [1, 1, 0, 0]
+    assert list(segments["segment"]) == [0, 1, 0, 1]
+
+
+def test_an_unknown_track_is_refused(tone_store):
     with pytest.raises(KeyError, match=r"rock\.99999"):
-        store.segments(["rock.99999"])
+        tone_store.segments(["rock.99999"])
 
 
-def test_unchanged_audio_finds_its_store_again(corpus, tmp_path):
-    first = build_store(corpus, tmp_path, progress=False)
+def test_unchanged_audio_finds_its_store_again(tone_corpus, tmp_path):
+    first = build_store(tone_corpus, tmp_path, progress=False)
     written = (first.folder / "samples.npy").stat().st_mtime_ns
-    second = build_store(corpus, tmp_path, progress=False)
+    second = build_store(tone_corpus, tmp_path, progress=False)
     assert second.folder == first.folder
     assert (second.folder / "samples.npy").stat().st_mtime_ns == written
     assert [path.name for path in tmp_path.iterdir()] == [first.folder.name]
+
+
+def test_a_store_is_pickled_by_its_place_and_without_its_samples(
+    tone_corpus, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    store = build_store(tone_corpus, "cache", progress=False)
+    store.tracks["artist"] = "somebody"
+    pickled = pickle.dumps(store)
+    assert len(pickled) < 10_000 < store.samples.nbytes
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    again = pickle.loads(pickled)
+    assert isinstance(again.samples, np.memmap)
+    np.testing.assert_array_equal(again.samples, store.samples)
+    assert again.fingerprint == store.fingerprint
+    assert again.tracks.equals(store.tracks)
 
 
 def test_changed_audio_makes_another_store(tmp_path):
@@ -109,41 +117,3 @@ def test_a_corpus_without_a_usable_track_has_no_store(tmp_path):
         ValueError, match=r"none .* can be used: 1 of 1 .* too short \(low/0.wav: 2205"
     ):
         build_store(load_corpus(tmp_path, progress=False), tmp_path / "cache", progress=False)
-
-
-def everything(batches):
-    samples, labels = zip(*(batches[k] for k in range(len(batches))), strict=True)
-    return np.concatenate(samples), np.concatenate(labels)
-
-
-def test_batches_hold_every_segment_once_with_its_label(store):
-    segments = store.segments(window=WINDOW)
-    batches = SegmentBatches(store, segments, 8, window=WINDOW, seed=3)
-    samples, labels = everything(batches)
-    assert samples.shape == (len(segments), WINDOW, 1)
-    assert samples.dtype == np.int16
-    expected = store.read(segments["start"], WINDOW)
-    found = {sample.tobytes(): label for sample, label in zip(samples, labels, strict=True)}
-    wanted = {row.tobytes(): label for row, label in zip(expected, segments["label"], strict=True)}
-    assert found == wanted
-
-
-def test_batches_keep_the_order_without_a_seed(store):
-    segments = store.segments(window=WINDOW)
-    samples, labels = everything(SegmentBatches(store, segments, 8, window=WINDOW))
-    np.testing.assert_array_equal(labels, segments["label"])
-    np.testing.assert_array_equal(samples[..., 0], store.read(segments["start"], WINDOW))
-
-
-def test_the_order_depends_on_seed_and_epoch_alone(store):
-    segments = store.segments(window=WINDOW)
-
-    def orders(seed):
-        batches = SegmentBatches(store, segments, 8, window=WINDOW, seed=seed)
-        for _ in range(3):
-            yield everything(batches)[0].tobytes()
-            batches.on_epoch_end()
-
-    first, again, other = list(orders(1)), list(orders(1)), list(orders(2))
-    assert first == again
-    assert len({*first, *other}) == 6

@@ -5,8 +5,9 @@ import pytest
 import soundfile
 from tones import write_tone
 
-from genre_lib.corpus.audio import SAMPLE_RATE
-from genre_lib.corpus.tracks import CorpusError, fingerprint, genre_names, load_corpus, usable
+from genre_lib.corpus import CorpusError, count_tracks, fingerprint, load_corpus, usable
+from genre_lib.corpus.tracks import describe_left_out, genre_names
+from genre_lib.waveform import SAMPLE_RATE
 
 
 def load(folder, **options):
@@ -53,6 +54,7 @@ def test_every_broken_file_has_its_reason_and_none_raises(tmp_path):
     }
     assert (corpus.loc[corpus["status"] != "ok", "detail"] != "").all()
     assert list(usable(corpus)["track_id"]) == ["blues.good"]
+    assert describe_left_out(corpus).startswith("5 of 6 files are left out: 1 empty (blues/empty.")
 
 
 def test_a_second_file_of_a_track_is_left_out_and_names_the_first(tmp_path):
@@ -63,7 +65,7 @@ def test_a_second_file_of_a_track_is_left_out_and_names_the_first(tmp_path):
     assert "blues.00000.au" in corpus["detail"][1]
 
 
-def test_hidden_files_and_other_files_are_no_tracks(tmp_path):
+def test_hidden_files_and_other_files_are_not_tracks(tmp_path):
     write_tone(tmp_path / "rock/rock.00000.WAV", format="WAV")
     for name in ("._rock.00001.wav", ".DS_Store", "notes.txt"):
         (tmp_path / "rock" / name).write_text("no audio")
@@ -84,28 +86,41 @@ def test_names_with_spaces_and_letters_of_other_alphabets(tmp_path):
     assert list(load(tmp_path)["track_id"]) == ["drum and bass.číslo 1 + ü"]
 
 
-def test_a_corpus_is_recognised_by_its_sound(tone_corpus, tmp_path):
+def test_a_corpus_is_recognised_by_its_sound(tone_folder, tmp_path):
     copy = tmp_path / "copy"
-    for path in sorted(tone_corpus.rglob("*.wav")):
+    for path in sorted(tone_folder.rglob("*.wav")):
         samples, rate = soundfile.read(path, dtype="int16")
         target = copy / "genres" / path.parent.name / path.with_suffix(".flac").name
         target.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(target, samples, rate)
-    original = fingerprint(load(tone_corpus))
+    original = fingerprint(load(tone_folder))
     assert fingerprint(load(copy)) == original
     (copy / "genres/low/low.00003.flac").unlink()
     assert fingerprint(load(copy)) != original
 
 
-def test_a_changed_label_changes_the_fingerprint(tone_corpus, tmp_path):
-    shutil.copytree(tone_corpus, tmp_path / "copy")
+def test_a_changed_label_changes_the_fingerprint(tone_folder, tmp_path):
+    shutil.copytree(tone_folder, tmp_path / "copy")
     (tmp_path / "copy/low/low.00000.wav").rename(tmp_path / "copy/high/high.00007.wav")
-    assert fingerprint(load(tmp_path / "copy")) != fingerprint(load(tone_corpus))
+    assert fingerprint(load(tmp_path / "copy")) != fingerprint(load(tone_folder))
 
 
-def test_a_folder_that_is_no_corpus_says_what_was_expected(tmp_path):
+def test_files_and_tracks_are_counted_by_genre(tmp_path):
+    for seconds in (3, 2.5, 1):
+        write_tone(tmp_path / f"rock/{seconds}.wav", seconds)
+    write_tone(tmp_path / "blues/a.wav", 2)
+    counts = count_tracks(load(tmp_path)).set_index("genre")
+    assert list(counts.loc["rock"]) == [3, 2, 2.5, 3]
+    assert list(counts.loc["blues"]) == [1, 1, 2, 2]
+    assert list(counts) == ["files", "tracks", "shortest", "longest"]
+
+
+def test_a_folder_that_is_not_a_corpus_says_what_was_expected(tmp_path):
     with pytest.raises(CorpusError, match=r"nowhere.*no such folder"):
         load(tmp_path / "nowhere")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CorpusError, match=r"file: a file, not a folder"):
+        load(tmp_path / "file")
     with pytest.raises(CorpusError, match=r"no genre folder.*genres/<genre>"):
         load(tmp_path)
     write_tone(tmp_path / "blues.00000.wav")

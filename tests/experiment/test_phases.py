@@ -1,32 +1,54 @@
+"""What the phases are, and that a new one takes a single place."""
+
 import dataclasses
 
-from genre_lib.experiment.phases import ACCUMULATION, NORMAL, phases, protocol_phase, variant_phases
-from genre_lib.experiment.profiles import DEMO, PAPER, VARIANTS
-from genre_lib.experiment.runs import plan
+import keras
+import numpy as np
+import pytest
+from tones import TINY
+
+from genre_lib.experiment import (
+    ACCUMULATION,
+    DEMO,
+    NORMAL,
+    PAPER,
+    PROTOCOLS,
+    VARIANTS,
+    Phase,
+    fit_runs,
+    l2_phase,
+    load_network,
+    main_phases,
+    plan,
+    protocol_phase,
+    variant_phases,
+)
 
 
 def test_a_variant_changes_one_thing_of_a_phase():
     default = dataclasses.asdict(NORMAL)
     changed = {
         name: [
-            {k for k, v in dataclasses.asdict(phase).items() if k != "name" and v != default[k]}
-            for phase in found
+            {k for k, v in dataclasses.asdict(p).items() if v != default[k]} - {"name", "label"}
+            for p in found
         ]
         for name, found in variant_phases(PAPER).items()
     }
     assert changed == {
-        "l2-mean": [{"l2", "l2_reading"}],
+        "l2-mean": [{"network"}],
         "whole-batch": [{"whole_batch"}],
-        "group-norm": [{"accumulates", "normalization"}],
-        "momentum": [{"bn_momentum"}, {"accumulates", "bn_momentum"}],
+        "group-norm": [{"accumulates", "network"}],
+        "momentum": [{"network"}, {"accumulates", "network"}],
         "statistics": [{"reestimates"}, {"accumulates", "reestimates"}],
         "patience": [{"accumulates", "patience_in_updates"}],
     }
+    assert variant_phases(PAPER)["l2-mean"][0].network == {"l2": 0.01, "l2_reading": "mean"}
+    assert variant_phases(PAPER)["group-norm"][0].network == {"normalization": "group"}
 
 
 def test_the_momentum_is_varied_away_from_that_of_the_profile():
-    assert variant_phases(PAPER)["momentum"][0].bn_momentum == 0.9
-    assert variant_phases(DEMO)["momentum"][0].bn_momentum == 0.99
+    assert variant_phases(PAPER)["momentum"][0].network == {"bn_momentum": 0.9}
+    assert variant_phases(DEMO)["momentum"][0].network == {"bn_momentum": 0.99}
 
 
 def test_a_profile_chooses_its_variants():
@@ -36,15 +58,62 @@ def test_a_profile_chooses_its_variants():
     assert variant_phases(dataclasses.replace(PAPER, l2_lambdas=()))["l2-mean"] == []
 
 
-def test_all_phases_have_names_of_their_own():
+def test_all_phases_have_names_and_labels_of_their_own():
     variants = [phase for found in variant_phases(PAPER).values() for phase in found]
-    everything = [*phases(PAPER), *variants, protocol_phase("no_repetitions")]
-    assert len({phase.name for phase in everything}) == len(everything)
+    protocols = [protocol_phase(protocol) for protocol in PROTOCOLS[1:]]
+    phases = [*main_phases(PAPER), *variants, *protocols]
+    for attribute in ("name", "label"):
+        assert len({getattr(phase, attribute) for phase in phases}) == len(phases)
+    # Kept runs lie under these names.
+    assert {phase.name for phase in phases} == {
+        "normal",
+        "l2-0.01",
+        "l2-0.001",
+        "l2-0.0001",
+        "accumulation",
+        "l2-mean-0.01",
+        "batch-80",
+        "accumulation-group-norm",
+        "normal-momentum-0.9",
+        "accumulation-momentum-0.9",
+        "normal-statistics",
+        "accumulation-statistics",
+        "accumulation-patience",
+        "normal-no-repetitions",
+        "normal-artist-filtered",
+        "normal-fault-filtered",
+    }
 
 
-def test_each_kind_of_phase_has_its_rotations():
-    assert len(plan(PAPER, protocol_phase("fault_filtered"))) == 1
-    assert len(plan(PAPER, protocol_phase("artist_filtered"), ACCUMULATION)) == 12
-    patience = variant_phases(PAPER)["patience"][0]
-    assert len(plan(PAPER, patience)) == 1
-    assert len(plan(dataclasses.replace(PAPER, variant_rotations=6), patience)) == 6
+def test_the_original_protocol_is_the_normal_phase_itself():
+    assert protocol_phase("original") is NORMAL
+    assert protocol_phase("artist_filtered").protocol == "artist_filtered"
+
+
+def test_every_phase_trains(tone_store, tmp_path):
+    short = dataclasses.replace(TINY, variants=("statistics", "whole-batch", "group-norm"))
+    statistics, *others = variant_phases(short).values()
+    # Neighbours that compile the same network share it.
+    phases = [NORMAL, *statistics, ACCUMULATION, l2_phase(0.01)]
+    phases += [phase for found in others for phase in found]
+    results = fit_runs(plan(dataclasses.replace(short, rotations=1), *phases), tone_store, tmp_path)
+    assert [result.facts["phase"]["name"] for result in results.values()] == [
+        phase.name for phase in phases
+    ]
+    assert all(np.isfinite(result.history["loss"]).all() for result in results.values())
+
+
+def test_an_entry_among_the_variants_is_all_that_a_new_phase_takes(
+    tone_store, tmp_path, monkeypatch
+):
+    new = Phase("dropout-0.3", "dropout 0.3", network={"dropout": 0.3})
+    monkeypatch.setitem(VARIANTS, "dropout", lambda _: [new])
+    profile = dataclasses.replace(TINY, variants=("dropout",))
+    assert profile.digest() == TINY.digest()  # what is kept stays valid
+    runs = plan(profile, *variant_phases(profile)["dropout"])
+    (result,) = fit_runs(runs, tone_store, tmp_path, progress=False).values()
+    assert result.folder.parent.name == "dropout-0.3"
+    dropout = load_network(result).get_layer("dropout")
+    assert isinstance(dropout, keras.layers.Dropout)
+    assert dropout.rate == pytest.approx(0.3)
+    assert list(fit_runs(runs, tone_store, tmp_path, progress=False)) == runs

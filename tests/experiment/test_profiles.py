@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from genre_lib.experiment.profiles import DEMO, PAPER, PROFILES, get_profile
+from genre_lib.experiment import DEMO, LAPTOP, PAPER, PROFILES, SMOKE, get_profile
 
 
 def test_paper_is_what_the_original_reports():
@@ -19,11 +19,29 @@ def test_a_profile_is_found_by_its_name():
         get_profile("full")
 
 
+def test_runs_that_were_kept_under_the_profiles_are_found_again():
+    # A run lies in a folder of this name. A digest that changes orphans every kept run.
+    digests = {profile.name: profile.digest() for profile in (SMOKE, DEMO, LAPTOP, PAPER)}
+    assert digests == {
+        "smoke": "6246cd35",
+        "demo": "48f94a27",
+        "laptop": "4f25492b",
+        "paper": "44136fa3",
+    }
+
+
 def test_what_shapes_a_run_changes_the_digest_and_nothing_else_does():
     digest = DEMO.digest()
     for change in ({"width": 0.5}, {"epochs": 11}, {"bn_momentum": 0.7}, {"partition_seed": 1}):
         assert dataclasses.replace(DEMO, **change).digest() != digest
-    for change in ({"name": "mine"}, {"seeds": (1, 2)}, {"other_rotations": 6}):
+    for change in (
+        {"name": "mine"},
+        {"seeds": (1, 2)},
+        {"other_rotations": 6},
+        {"variants": ()},
+        {"protocols": ("original",)},
+        {"l2_lambdas": ()},
+    ):
         assert dataclasses.replace(DEMO, **change).digest() == digest
 
 
@@ -34,6 +52,7 @@ def test_what_shapes_a_run_changes_the_digest_and_nothing_else_does():
         ({"rotations": 7}, "1 to n_partitions=6"),
         ({"rotations": 0, "other_rotations": 0}, "1 to n_partitions=6"),
         ({"micro_batch_size": 81}, "larger than accumulated_batch_size"),
+        ({"variants": ("patience", "patience")}, "variants.*each once"),
     ],
 )
 def test_choices_that_cannot_be_are_refused(change, message):

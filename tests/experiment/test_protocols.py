@@ -1,13 +1,23 @@
+import copy
+
 import numpy as np
 import pandas as pd
 import pytest
+from tones import TINY
 
-from genre_lib.experiment.profiles import PROTOCOLS
-from genre_lib.experiment.protocols import divide, leakage
-from genre_lib.faults.annotation import annotate, is_gtzan
-from genre_lib.faults.catalogue import catalogue
+from genre_lib.experiment import (
+    NORMAL,
+    PROTOCOLS,
+    Run,
+    divide,
+    leakage,
+    protocol_phase,
+    split_segments,
+)
+from genre_lib.faults import annotate, read_catalogue
+from genre_lib.faults.annotation import is_gtzan
 
-GTZAN = catalogue()[["track_id", "genre"]]
+GTZAN = read_catalogue()[["track_id", "genre"]]
 NO_PAIRS = pd.DataFrame({"track_id": [], "other_track_id": [], "verdict": []}).astype(
     {"verdict": bool}
 )
@@ -40,9 +50,9 @@ def test_of_repetitions_the_first_stays_and_distorted_tracks_go(tracks):
 
 
 def test_what_is_found_and_what_is_published_both_count():
-    known = catalogue().dropna(subset=["exact_repetition_group"])
+    known = read_catalogue().dropna(subset=["exact_repetition_group"])
     first, second = known.groupby("exact_repetition_group")["track_id"].apply(list).iloc[0][:2]
-    lone = catalogue().query("exact_repetition_group.isna()")["track_id"].iloc[0]
+    lone = read_catalogue().query("exact_repetition_group.isna()")["track_id"].iloc[0]
     tracks = GTZAN[GTZAN["track_id"].isin([first, second, lone])]
     annotated = annotate(tracks, pairs_of((lone, second)), NO_DISTORTIONS, published=True)
     assert annotated["repetition_group"].nunique() == 1
@@ -53,8 +63,11 @@ def test_artists_must_be_known(tracks):
     annotated = annotate(tracks, NO_PAIRS, NO_DISTORTIONS, published=False)
     with pytest.raises(ValueError, match="use the protocol no_repetitions"):
         divide(annotated, "artist_filtered")
-    with pytest.raises(ValueError, match="not one of original"):
-        divide(annotated, "mine")
+
+
+def test_an_unknown_protocol_is_refused(tracks):
+    with pytest.raises(ValueError, match="'mine' is not one of original"):
+        divide(tracks, "mine")
 
 
 def test_gtzan_is_known_by_its_ids(tracks):
@@ -99,3 +112,28 @@ def test_the_published_split_is_that_of_the_paper(gtzan):
     few = gtzan[gtzan["track_id"].isin(["blues.00000", "rock.00000"])]
     with pytest.raises(ValueError, match="it is for all of GTZAN"):
         divide(few, "fault_filtered")
+
+
+def test_no_track_is_on_two_sides(tone_store):
+    for rotation in range(3):
+        parts = split_segments(Run(TINY, NORMAL, rotation), tone_store)
+        assert list(parts) == ["train", "valid", "test"]
+        tracks = [set(segments["track_id"]) for segments in parts.values()]
+        assert sum(map(len, tracks)) == len(set.union(*tracks)) == 14
+
+
+def test_segments_are_those_of_the_profile_and_the_protocol(tone_store):
+    segments = pd.concat(split_segments(Run(TINY, NORMAL, 0), tone_store).values())
+    expected = tone_store.segments(window=TINY.window, max_segments=TINY.max_segments)
+    order = ["track_id", "segment"]
+    assert segments.sort_values(order, ignore_index=True).equals(
+        expected.sort_values(order, ignore_index=True)
+    )
+
+    clean = copy.copy(tone_store)
+    clean.tracks = tone_store.tracks.assign(
+        repetition_group=None, distorted=tone_store.tracks["track_id"] == "low.00003"
+    )
+    run = Run(TINY, protocol_phase("no_repetitions"), 0)
+    seen = set(pd.concat(split_segments(run, clean).values())["track_id"])
+    assert seen == set(tone_store.tracks["track_id"]) - {"low.00003"}

@@ -8,7 +8,8 @@ from tones import write_tone
 
 from genre_lib.__main__ import main
 from genre_lib.corpus.audio import AUDIO_SUFFIXES
-from genre_lib.faults.checkup import check_corpus, describe
+from genre_lib.faults import check_corpus
+from genre_lib.faults.checkup import describe
 
 
 def check(folder, *options):
@@ -35,10 +36,11 @@ def cut(path, share):
 def test_the_real_excerpts_have_no_fault(gtzan_mini):
     result = check(gtzan_mini)
     assert result.exit_code == 0
-    assert "97 tracks give 21 segments, 3 tracks give 20: 2097 in all" in result.stdout
-    assert "100 at 22050 Hz with 1 channel." in result.stdout
+    assert "Tracks x segments of 5 s: 97 x 21 + 3 x 20 = 2097." in result.stdout
+    assert "last 29.98 s (country.00007) to 30.37 s (country.00002)" in result.stdout
+    assert ["22050", "1", "100"] in map(str.split, result.stdout.splitlines())
     assert "No fault found." in result.stdout
-    assert "Can be trained on: 10 genres, each with 10 usable tracks or more." in result.stdout
+    assert "Can be trained on: 10 genres, each with at least 10 usable tracks." in result.stdout
 
 
 def test_every_fault_among_real_excerpts_is_named(gtzan_mini, tmp_path):
@@ -71,7 +73,7 @@ def test_every_fault_among_real_excerpts_is_named(gtzan_mini, tmp_path):
     for name in ("notes.flac", "notes.wav", "other.flac", first.name, second.name):
         assert name in result.stdout
     assert "(1): metal/stereo.wav" in result.stdout
-    assert "1 at 44100 Hz with 2 channels" in result.stdout
+    assert ["44100", "2", "1"] in map(str.split, result.stdout.splitlines())
 
 
 def test_originals_are_recognised_by_their_bytes(gtzan_mini, tmp_path):
@@ -155,11 +157,8 @@ def test_the_json_output_is_one_object_with_everything(tmp_path):
     assert result.stderr == ""
     assert facts == check_corpus(tmp_path, progress=False)
     assert facts["genres"]["rock"] == {"files": 8, "tracks": 8, "usable": 8}
-    assert (facts["trainable"], facts["segments"], facts["tracks_by_segments"]) == (
-        True,
-        14,
-        {"1": 14},
-    )
+    assert (facts["trainable"], facts["segments"]) == (True, 14)
+    assert facts["tracks_by_segments"] == {"1": 14}
     assert facts["shortest"] == {"track_id": "rock.stereo", "seconds": 5.5}
     assert facts["longest"]["seconds"] == 6.0
     assert facts["converted"] == [{"file": "rock/stereo.wav", "rate_hz": 22_050, "channels": 2}]

@@ -1,52 +1,101 @@
-import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
 
-from genre_lib.figures import results
+from genre_lib.figures import (
+    accuracies,
+    accuracy_by_rotation,
+    confusion_matrices,
+    joined_segments,
+    learning_curves,
+    reliability_diagrams,
+)
 from genre_lib.figures.style import WIDTH
-from genre_lib.results import calibration
-from genre_lib.results.statistics import Accuracy
-
-matplotlib.use("agg")
+from genre_lib.results import Accuracy, reliability
 
 
-def texts(figure):
-    """What stands at the figure's axes, after it was drawn."""
-    figure.canvas.draw()
-    return {
-        text.get_text()
-        for axis in figure.axes
-        for text in [axis.title, axis.xaxis.label, axis.yaxis.label, *axis.get_xticklabels()]
-    }
+def history(epochs, **changes):
+    table = {"epoch": np.arange(1, epochs + 1), "loss": 2.0, "accuracy": 0.3}
+    return pd.DataFrame(table | {"val_loss": 2.1, "val_accuracy": 0.2} | changes)
+
+
+@pytest.mark.parametrize("epochs", [[1], [30], [5, 1, 9]])
+def test_every_run_has_a_curve_of_training_and_of_validation(epochs, texts):
+    figure = learning_curves([history(n) for n in epochs], "Normal")
+    assert {"Normal: loss", "Normal: accuracy", "epoch", "accuracy of segments"} <= texts(figure)
+    for axis in figure.axes:
+        assert [len(line.get_xdata()) for line in axis.lines] == epochs * 2
+    legend = figure.axes[1].get_legend().texts
+    assert [text.get_text() for text in legend] == ["training", "validation"]
+
+
+def test_an_exploding_loss_does_not_flatten_the_others():
+    figure = learning_curves([history(20, val_loss=[1e6, np.nan, *[2.0] * 18])], "Normal")
+    assert 2 < figure.axes[0].get_ylim()[1] < 10
+
+
+@pytest.mark.parametrize("quoted", [True, False])
+def test_accuracies_have_intervals_and_what_is_quoted(quoted, texts):
+    rows = [("normal", "segments", 0.5, 0.4, 0.6), ("normal", "tracks", 0.7, 0.5, 0.8)]
+    table = pd.DataFrame(rows, columns=["phase", "of", "value", "low", "high"])
+    figure = accuracies(table.assign(original=[0.52, None]) if quoted else table)
+    shown = texts(figure)
+    assert {"normal", "segments", "tracks", "Accuracy, with 95% intervals"} <= shown
+    assert ("segments, original (quoted)" in shown) == quoted
+    (low, high), *_ = (bar.get_segments()[0][:, 0] for bar in figure.axes[0].collections)
+    assert (low, high) == pytest.approx((0.4, 0.6))
+
+
+def test_the_accuracy_of_each_rotation_stands_beside_guessing(texts):
+    table = {"segments": [0.4, 0.5, 0.6], "tracks": [0.5, 0.6, 0.7]}
+    index = pd.RangeIndex(3, name="rotation")
+    figure = accuracy_by_rotation(pd.DataFrame(table, index), 10, "Normal")
+    shown = texts(figure)
+    assert {"1", "2", "3", "segments", "tracks", "guessing", "rotation", "accuracy"} <= shown
+    assert figure.axes[0].lines[-1].get_ydata()[0] == 0.1
 
 
 @pytest.mark.parametrize("counts", [[1], [1, 2], [1, 2, 4, 8, 16, 21]])
-def test_segments_and_rules_side_by_side(counts):
+def test_segments_and_rules_side_by_side(counts, texts):
     by_count = {count: Accuracy(0.5, 0.4, 0.6) for count in counts}
-    figure = results.joined_segments(by_count, {"mean": Accuracy(0.5, 0.4, 0.6)})
+    figure = joined_segments(by_count, {"mean": Accuracy(0.5, 0.4, 0.6)})
     shown = texts(figure)
-    assert {"accuracy of tracks", "segments a track, evenly spread", "mean"} <= shown
+    assert {"accuracy of tracks", "segments per track, evenly spread", "mean"} <= shown
     assert set(map(str, counts)) <= shown
     assert figure.get_figwidth() == WIDTH
 
 
-def test_a_reliability_diagram_counts_its_examples():
+def test_a_reliability_diagram_counts_its_examples(texts):
     examples = pd.DataFrame({"confidence": [0.31, 0.33, 0.9], "correct": [0, 1, 1]})
-    bins = calibration.reliability(examples)
-    figure = results.reliability_diagrams({"segments": bins, "tracks": bins})
-    assert {"Segments", "Tracks", "confidence", "share correct", "segments"} <= texts(figure)
+    bins = reliability(examples)
+    figure = reliability_diagrams({"segments": bins, "tracks": bins})
+    assert {"Segments", "Tracks", "confidence", "fraction correct", "segments"} <= texts(figure)
     upper, lower = figure.axes[0], figure.axes[2]
     np.testing.assert_allclose(upper.lines[1].get_xydata(), [[0.32, 0.5], [0.9, 1.0]])
     assert sum(bar.get_height() for bar in lower.patches) == 3
 
 
+@pytest.mark.parametrize("phases", [["normal"], ["L2, λ = 0.01", "accumulation"]])
 @pytest.mark.parametrize("n_genres", [2, 4, 10])
-def test_confusion_matrices_of_any_number_of_genres(n_genres):
+def test_confusion_matrices_of_any_number_of_genres(n_genres, phases, texts):
     genres = [f"genre {k}" for k in range(n_genres)]
     counts = pd.DataFrame(3 * np.eye(n_genres, dtype=int), genres, genres)
-    figure = results.confusion_matrices({"L2, λ = 0.01": counts, "accumulation": counts})
-    shown = texts(figure)
-    assert {f"L2, λ = 0.01: {3 * n_genres} tracks", "true genre", "genre 0"} <= shown
-    assert f"Accumulation: {3 * n_genres} tracks" in shown
-    assert figure.get_figwidth() == WIDTH
+    figure = confusion_matrices(dict.fromkeys(phases, counts))
+    titles = {f"{phase[0].upper()}{phase[1:]}: {3 * n_genres} tracks" for phase in phases}
+    assert {*titles, *genres, "true genre", "predicted genre"} <= texts(figure)
+    assert figure.get_figwidth() <= WIDTH
+    for axis in figure.axes[: len(phases)]:
+        numbers = np.array([text.get_text() for text in axis.texts], int)
+        np.testing.assert_array_equal(numbers.reshape(n_genres, n_genres), counts)
+
+
+@pytest.mark.parametrize("n_phases", [1, 2])
+@pytest.mark.parametrize("n_genres", [2, 10])
+def test_nothing_of_a_confusion_matrix_is_cut_off(n_genres, n_phases):
+    genres = [f"genre {k}" for k in range(n_genres)]
+    counts = pd.DataFrame(3, genres, genres)
+    figure = confusion_matrices({f"phase {k}": counts for k in range(n_phases)})
+    figure.draw_without_rendering()
+    box = figure.get_tightbbox()
+    assert box.x0 >= 0 and box.y0 >= 0
+    assert box.x1 <= figure.get_figwidth() and box.y1 <= figure.get_figheight()

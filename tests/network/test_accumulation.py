@@ -1,13 +1,15 @@
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 from keras import layers, optimizers
 
-from genre_lib.network.accumulation import GradientAccumulationModel
+from genre_lib.network import GradientAccumulationModel, find_device
+from genre_lib.network.devices import choose_compilation
 
 # Two batches of 80 and one of 27, which is two micro-batches of 10 and one of 7.
 N_EXAMPLES, BATCH, MICRO_BATCH, N_MICRO_BATCHES = 187, 80, 10, 8
@@ -49,8 +51,11 @@ def accumulating(model, **kwargs):
 
 
 def compiled(model, optimizer=None, **kwargs):
-    kwargs = {"loss": "sparse_categorical_crossentropy", **kwargs}
-    model.compile(optimizer or optimizers.SGD(0.1), **kwargs)
+    defaults = {
+        "loss": "sparse_categorical_crossentropy",
+        "jit_compile": choose_compilation("auto", find_device()),
+    }
+    model.compile(optimizer or optimizers.SGD(0.1), **defaults | kwargs)
     return model
 
 
@@ -247,7 +252,7 @@ def test_mixed_precision_scales_the_loss_and_skips_an_update_that_overflows(data
         np.testing.assert_array_equal(weights, weights_before)
 
 
-def test_a_loaded_model_predicts_the_same_and_goes_on_training(data, tmp_path):
+def test_a_loaded_model_predicts_the_same_and_can_be_trained_further(data, tmp_path):
     model = accumulating(toy(), micro_batch_size=20, reduction="sum", name="summed")
     fit(compiled(model, optimizers.Adam(0.01), metrics=["accuracy"]), data, epochs=2)
     model.save(tmp_path / "model.keras")
@@ -260,6 +265,28 @@ def test_a_loaded_model_predicts_the_same_and_goes_on_training(data, tmp_path):
     fit(model, data, epochs=2)
     fit(loaded, data, epochs=2)
     assert distance(model, loaded) <= 1e-6
+
+
+def test_a_network_kept_when_the_library_had_other_modules_predicts_the_same():
+    # Two blocks, one of them rematerialised, trained with accumulation to tell loud from quiet.
+    network = keras.saving.load_model(Path(__file__).with_name("kept_network.keras"))
+    assert isinstance(network, GradientAccumulationModel)
+    assert network.micro_batch_size == 3
+    assert int(network.optimizer.iterations) == 60
+    loudness = 150 * np.arange(1, 9)[:, np.newaxis]
+    samples = (loudness * (np.arange(243) % 27 - 13)).astype(np.int16)
+    probabilities = network.predict(samples[..., np.newaxis], verbose=0)[:, 1]
+    expected = [
+        0.1492907,
+        0.1842809,
+        0.2110745,
+        0.2315852,
+        0.2548211,
+        0.2759834,
+        0.2930905,
+        0.3096242,
+    ]
+    np.testing.assert_allclose(probabilities, expected, rtol=1e-4)
 
 
 @keras.saving.register_keras_serializable(package="tests")
@@ -284,7 +311,7 @@ def watched():
 
 def test_no_more_than_a_micro_batch_passes_at_a_time(data):
     watch, model = watched()
-    compiled(model, run_eagerly=True)
+    compiled(model, run_eagerly=True, jit_compile=False)
     model.train_on_batch(*[part[:27] for part in data])  # makes the metrics, which passes all
     watch.sizes.clear()
     model.train_on_batch(*[part[:27] for part in data])
@@ -318,7 +345,7 @@ def test_accumulation_saves_memory():
         import threading, time
         import keras, numpy as np, psutil
         from keras import layers
-        from genre_lib.network.accumulation import GradientAccumulationModel
+        from genre_lib.network import GradientAccumulationModel
 
         def memory():
             return psutil.Process().memory_info().rss

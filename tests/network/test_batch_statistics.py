@@ -2,9 +2,9 @@ import keras
 import numpy as np
 import pytest
 
-from genre_lib import build_resnet1d
-from genre_lib.network.batch_statistics import ReestimatedStatistics, compare_statistics, reestimate
-from genre_lib.network.resnet1d import SMALLEST_INPUT
+from genre_lib.network import ReestimatedStatistics, build_resnet1d, compare_statistics
+from genre_lib.network.batch_statistics import reestimate
+from genre_lib.waveform import SHORTEST_WINDOW
 
 
 class Batches(keras.utils.PyDataset):
@@ -48,18 +48,16 @@ def test_the_statistics_become_those_of_all_batches(model, batches):
 
 
 def test_every_normalisation_inside_the_blocks_is_reached():
-    model = build_resnet1d(SMALLEST_INPUT, 3, width=0.03125)
-    before = [
-        v.numpy() if hasattr(v, "numpy") else np.array(v) for v in model.non_trainable_weights
-    ]
-    noise = np.random.default_rng(0).integers(-20_000, 20_000, (4, SMALLEST_INPUT, 1), np.int16)
+    model = build_resnet1d(SHORTEST_WINDOW, 3, width=0.03125)
+    before = [keras.ops.convert_to_numpy(v).copy() for v in model.non_trainable_weights]
+    noise = np.random.default_rng(0).integers(-20_000, 20_000, (4, SHORTEST_WINDOW, 1), np.int16)
     reestimate(model, Batches(noise, np.zeros(4), 4))
-    after = [np.array(v) for v in model.non_trainable_weights]
+    after = [keras.ops.convert_to_numpy(v) for v in model.non_trainable_weights]
     assert len(after) == 44
     assert not any(np.array_equal(old, new) for old, new in zip(before, after, strict=True))
 
 
-def test_validation_sees_them_and_training_goes_on(model, batches):
+def test_validation_sees_them_and_training_continues(model, batches):
     callback = ReestimatedStatistics(batches)
     weights = model.get_layer("norm").get_weights()
     model.fit(batches, validation_data=batches, epochs=2, callbacks=[callback], verbose=0)
@@ -71,10 +69,10 @@ def test_validation_sees_them_and_training_goes_on(model, batches):
 
 def test_small_micro_batches_are_further_from_the_whole():
     keras.utils.set_random_seed(1)
-    model = build_resnet1d(SMALLEST_INPUT, 3, width=0.03125)
+    model = build_resnet1d(SHORTEST_WINDOW, 3, width=0.03125)
     rng = np.random.default_rng(0)
     level = rng.uniform(100, 10_000, size=(12, 1, 1))
-    samples = (level * rng.normal(size=(12, SMALLEST_INPUT, 1))).astype(np.int16)
+    samples = (level * rng.normal(size=(12, SHORTEST_WINDOW, 1))).astype(np.int16)
     far, near = (compare_statistics(model, samples, size) for size in (2, 6))
     whole = compare_statistics(model, samples, 12)
     assert list(far["layer"]) == ["norm_in", "norm_out"]

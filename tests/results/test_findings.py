@@ -1,15 +1,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from made_runs import first_of, run_with
 
-from genre_lib.results import findings, statistics
-from genre_lib.results.statistics import Difference
-
-
-def scores_of(n_correct, n=100):
-    correct = (np.arange(n) < n_correct).astype(int)
-    columns = {"track_id": np.arange(n), "rotation": 0, "seed": 0, "correct": correct}
-    return pd.DataFrame(columns).assign(segments=1, segments_correct=correct)
+from genre_lib.experiment import NORMAL, SMOKE, l2_phase, plan
+from genre_lib.results import Difference, compare, findings, mcnemar
 
 
 def gaps_of(best, last):
@@ -18,27 +13,65 @@ def gaps_of(best, last):
     return pd.DataFrame(rows)
 
 
+def compared(**rows):
+    """A table as from `compare`: tracks that one of two recognises, p, and the difference."""
+    table = pd.DataFrame.from_dict(rows, "index", columns=["only_reference", "only_this", "p", "d"])
+    # By hand, because pandas would make columns of the parts of a difference.
+    return table.drop(columns="d").assign(difference=[row[3] for row in rows.values()])
+
+
 def test_six_tracks_are_the_fewest_that_can_be_significant():
-    six, five = scores_of(findings.FEWEST), scores_of(findings.FEWEST - 1)
-    assert statistics.mcnemar(six, scores_of(0)).p_value < 0.05
-    assert statistics.mcnemar(five, scores_of(0)).p_value > 0.05
+    six, five = first_of(findings.FEWEST), first_of(findings.FEWEST - 1)
+    assert mcnemar(six, first_of(0)).p_value < 0.05
+    assert mcnemar(five, first_of(0)).p_value > 0.05
+
+
+def test_runs_that_are_missing_are_named():
+    runs = {NORMAL: ["a run"] * (len(plan(SMOKE, NORMAL))), l2_phase(0.01): []}
+    text = findings.on_gaps(SMOKE, runs)
+    assert "missing**: l2-0.01 (no run of 1). " in text
+    assert findings.on_gaps(SMOKE, {NORMAL: runs[NORMAL]}) == ""
 
 
 def test_phases_that_differ_and_phases_that_do_not():
-    tests = {"L2": statistics.McNemar(12, 1, 0.003), "accumulation": statistics.McNemar(4, 1, 0.4)}
-    gains = {"L2": Difference(-0.11, -0.18, -0.05), "accumulation": Difference(-0.03, -0.08, 0.01)}
-    text = findings.on_phases(tests, gains)
-    assert "L2 can be told apart from the normal phase" in text
+    table = compared(
+        L2=(12, 1, 0.003, Difference(-0.11, -0.18, -0.05)),
+        accumulation=(4, 1, 0.4, Difference(-0.03, -0.08, 0.01)),
+    )
+    text = findings.on_phases(table)
+    assert "L2 differs significantly from the normal phase" in text
     assert "With accumulation the two differ on 5 of the tracks, too few" in text
     assert "room for \u221218.0 to \u22125.0 points (L2) and for \u22128.0 to +1.0 points" in text
+    both = findings.on_phases(table.assign(p=0.01))
+    assert "L2 and accumulation differ significantly" in both
 
 
 def test_phases_that_never_differ_leave_no_interval():
-    tests = {"L2": statistics.McNemar(0, 0, 1.0)}
-    text = findings.on_phases(tests, {"L2": Difference(0.0, 0.0, 0.0)})
-    assert "no other phase can be told apart" in text and "no evidence that they are equal" in text
+    text = findings.on_phases(compared(L2=(0, 0, 1.0, Difference(0.0, 0.0, 0.0))))
+    assert "no phase differs significantly" in text and "not evidence that they are equal" in text
     assert "differ on none of the tracks" in text
     assert "intervals" not in text
+
+
+def test_what_cannot_be_compared_is_left_out():
+    lonely = (0, 0, np.nan, None)
+    assert "nothing to compare" in findings.on_phases(compared(L2=lonely))
+    assert "nothing to compare" in findings.on_phases(compared())
+    both = compared(L2=lonely, accumulation=(9, 0, 0.004, Difference(-0.1, -0.2, -0.05)))
+    assert "L2" not in findings.on_phases(both)
+    assert len(findings.on_statements({"normal": gaps_of([0.2], [0.3])}, both)) == 2
+
+
+def test_findings_take_the_table_of_a_comparison():
+    named = {
+        "normal": [run_with([1] * 30)],
+        "L2": [run_with([0] * 20 + [1] * 10)],
+        "none": [],
+    }
+    others = compare(named, to="normal").drop("normal")
+    assert "At the 5% level, L2 differs significantly" in findings.on_phases(others)
+    table = findings.on_statements({"normal": gaps_of([0.2], [0.3])}, others)
+    assert list(table["verdict"]) == ["supported", "supported: it does harm"]
 
 
 def test_overfitting_that_is_there():
@@ -61,21 +94,21 @@ def test_overfitting_that_is_not_there():
     [
         (20, 4, 0.002, -0.16, "supported: it does harm"),
         (4, 20, 0.002, 0.16, "refuted: it helps"),
-        (5, 4, 1.0, -0.01, "open: no difference can be told"),
+        (5, 4, 1.0, -0.01, "open: no difference detected"),
     ],
 )
 def test_a_statement_is_held_against_the_exact_test(only_normal, only_other, p, gain, verdict):
-    tests = {"accumulation": statistics.McNemar(only_normal, only_other, p)}
-    gains = {"accumulation": Difference(gain, gain - 0.1, gain + 0.1)}
-    table = findings.on_statements({"normal": gaps_of([0.2], [0.3])}, tests, gains)
+    gain = Difference(gain, gain - 0.1, gain + 0.1)
+    others = compared(accumulation=(only_normal, only_other, p, gain))
+    table = findings.on_statements({"normal": gaps_of([0.2], [0.3])}, others)
     assert list(table["verdict"]) == ["supported", verdict]
     assert table["statement"][1] == "Accumulation does not help."
     assert table["here"][0] == "gap at the end +30.0 points"
-    assert table["here"][1] == f"{gains['accumulation']} points, p = {p:.2g}"
+    assert table["here"][1] == f"{gain} points, p = {p:.2g}"
 
 
 def test_a_network_without_a_gap_does_not_overfit():
-    table = findings.on_statements({"normal": gaps_of([0.0], [0.05])}, {}, {})
+    table = findings.on_statements({"normal": gaps_of([0.0], [0.05])}, compared())
     assert list(table["verdict"]) == ["not supported"]
 
 
@@ -97,28 +130,28 @@ def test_a_genre_may_have_any_name():
 @pytest.mark.parametrize(
     ("few", "most", "expected"),
     [
-        (50, 80, "a difference of +30.0 [+21.0, +39.0] points, so that joining segments helps"),
-        (80, 50, "so that joining segments does harm here"),
-        (80, 80, "a difference of +0.0 points, so that joining segments makes no difference"),
+        (50, 80, "a difference of +30.0 [+21.0, +39.0] points, so joining segments helps"),
+        (80, 50, "so joining segments does harm here"),
+        (80, 80, "a difference of +0.0 points, so joining segments makes no detectable difference"),
     ],
 )
 def test_what_segments_are_worth(few, most, expected):
-    assert expected in findings.on_segments({1: scores_of(few), 2: scores_of(most)})
+    assert expected in findings.on_segments({1: first_of(few), 2: first_of(most)})
 
 
 def test_how_many_segments_are_needed():
-    climbing = {1: scores_of(50), 2: scores_of(79), 6: scores_of(80)}
+    climbing = {1: first_of(50), 2: first_of(79), 6: first_of(80)}
     assert "all (up to 6)" in findings.on_segments(climbing)
     assert "From 2 on, the interval" in findings.on_segments(climbing)
-    assert "No smaller number" in findings.on_segments({1: scores_of(50), 6: scores_of(80)})
-    assert "nothing to join" in findings.on_segments({1: scores_of(50)})
+    assert "No smaller number" in findings.on_segments({1: first_of(50), 6: first_of(80)})
+    assert "nothing to join" in findings.on_segments({1: first_of(50)})
 
 
 def test_rules_are_compared_with_the_mean():
-    rules = {"mean": scores_of(60), "vote": scores_of(90), "max": scores_of(30)}
+    rules = {"mean": first_of(60), "vote": first_of(90), "max": first_of(30)}
     assert findings.on_rules(rules).startswith("Better than the mean: vote; worse: max;")
-    alike = {"mean": scores_of(60), "vote": scores_of(60)}
-    assert "None of the other rules" in findings.on_rules(alike)
+    alike = {"mean": first_of(60), "vote": first_of(60)}
+    assert "No difference between the mean and any other rule" in findings.on_rules(alike)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +163,7 @@ def test_rules_are_compared_with_the_mean():
     ],
 )
 def test_calibration_in_words(share, expected):
-    examples = scores_of(200 * share, 200).assign(confidence=0.9)
+    examples = first_of(200 * share, 200).assign(confidence=0.9)
     text = findings.on_calibration({"tracks": examples})
     assert text.startswith("On the whole, the probabilities of tracks are ")
     assert expected in text

@@ -17,9 +17,9 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genre_lib.corpus import audio
-from genre_lib.corpus.audio import AUDIO_SUFFIXES, SAMPLE_RATE, AudioError, read_audio
-from genre_lib.faults.catalogue import catalogue
+from genre_lib.corpus import AudioError, audio, read_audio
+from genre_lib.corpus.audio import AUDIO_SUFFIXES
+from genre_lib.waveform import SAMPLE_RATE
 
 MUTANTS = 3000
 HEAD = 200  # bytes of a file that are mutated
@@ -180,44 +180,3 @@ def test_a_small_file_that_holds_hours_is_too_long(tmp_path, monkeypatch):
     assert path.stat().st_size < 30_000
     with pytest.raises(AudioError, match=r"track.flac: too long \(more than 60 s\)"):
         read_audio(path)
-
-
-@pytest.fixture(scope="module")
-def listing(tmp_path_factory):
-    return tmp_path_factory.mktemp("listing") / "mislabels.csv"
-
-
-IDS = list(catalogue()["track_id"])
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    content=st.binary(max_size=300)
-    | st.text(max_size=300).map(lambda text: text.encode("utf-8", "replace"))
-    | st.text('track_id,"\n\r;. blues019\0', max_size=100).map(lambda s: f"track_id\n{s}".encode())
-)
-def test_any_file_is_a_list_of_ids_or_refused_by_name(listing, content):
-    listing.write_bytes(content)
-    try:
-        table = catalogue(listing)
-    except ValueError as error:
-        assert str(error).startswith(f"{listing}: ")
-        assert "Expected" in str(error)
-    else:
-        assert list(table["track_id"]) == IDS
-        assert table["mislabeled"].dtype == bool
-
-
-@settings(max_examples=30, deadline=None)
-@given(
-    ids=st.sets(st.sampled_from(IDS), max_size=20),
-    extra=st.text(st.characters(exclude_categories=["Cs"]), max_size=10),
-    mark=st.sampled_from(["", "\ufeff"]),
-    end=st.sampled_from(["\n", "\r\n"]),
-)
-def test_a_listed_id_is_marked_and_no_other(listing, ids, extra, mark, end):
-    quoted = '"' + extra.replace('"', '""') + '"'
-    lines = [f"{mark}{quoted},track_id", *(f"{quoted}, {name} " for name in ids), ""]
-    listing.write_bytes(end.join(lines).encode())
-    table = catalogue(listing)
-    assert set(table.loc[table["mislabeled"], "track_id"]) == ids

@@ -11,24 +11,22 @@ import zipfile
 from pathlib import Path
 
 import jupytext
-import nbclient
 import numpy as np
 import pytest
 import soundfile
-from tones import write_tone
+from tones import TINY, write_tone
 
-from genre_lib.binding.markdown import bind
+from genre_lib.binding import bind, run_notebooks
 from genre_lib.binding.report import describe
-from genre_lib.corpus.audio import SAMPLE_RATE
-from genre_lib.corpus.store import build_store
-from genre_lib.corpus.tracks import load_corpus
-from genre_lib.experiment.kept import attempt, failed_runs
-from genre_lib.experiment.phases import NORMAL
-from genre_lib.experiment.profiles import SMOKE
-from genre_lib.experiment.runs import Run
-from genre_lib.workspace.workspace import Workspace
+from genre_lib.corpus import build_store, load_corpus
+from genre_lib.experiment import ACCUMULATION, NORMAL, KeptRuns, Run, load_network
+from genre_lib.experiment.models import build_model
+from genre_lib.files import ROOT
+from genre_lib.waveform import SAMPLE_RATE
+from genre_lib.workspace import Workspace
 
-ROOT = Path(__file__).parents[1]
+RUN = Run(TINY, NORMAL, 0)
+
 GENRES = ("<img src=x onerror=alert(1)>", r"$\frac{a$ {{ 7 * 7 }} | # no heading")
 TRACKS = (
     "<script>alert(2)<",
@@ -53,17 +51,12 @@ def hostile_report(tmp_path_factory):
     noise = np.random.default_rng(0).normal(scale=0.1, size=3 * SAMPLE_RATE)
     for genre, name in zip(GENRES, ("<u>one$y$", "<u>two$y$"), strict=True):
         soundfile.write(home / "corpus" / genre / f"{name}.wav", noise, SAMPLE_RATE)
-    notebook = jupytext.read(ROOT / "notebooks/01_data_exploration.py")
-    (parameters,) = (c for c in notebook.cells if "parameters" in c.metadata.get("tags", []))
-    parameters.source = (
-        f"profile, data, home, results = 'smoke', {str(home / 'corpus')!r}, {str(home)!r}, ''"
-    )
-    work = {"metadata": {"path": str(ROOT / "notebooks")}}
-    client = nbclient.NotebookClient(notebook, timeout=600, kernel_name="python3", resources=work)
-    client.execute()
-    jupytext.write(notebook, home / "01.ipynb")
+    notebook = home / "01.ipynb"
+    jupytext.write(jupytext.read(ROOT / "notebooks/01_data_exploration.py"), notebook)
+    choices = {"profile": "smoke", "data": str(home / "corpus"), "home": str(home), "results": ""}
+    executed = run_notebooks([notebook], home / "out", choices)
     options = {"title": "Names", "subtitle": "", "authors": [], "date": "", "provenance": []}
-    return bind([home / "01.ipynb"], home / "out", template_dir=ROOT / "report", **options)
+    return bind(executed, home / "out", template_dir=ROOT / "report", **options)
 
 
 def test_names_are_shown_in_the_page_and_never_executed(hostile_report):
@@ -82,24 +75,20 @@ def test_names_are_shown_in_the_page_and_never_executed(hostile_report):
     assert hostile_report[1].read_bytes().startswith(b"%PDF")
 
 
-TINY = dataclasses.replace(
-    SMOKE, n_partitions=3, rotations=1, protocols=("original",), l2_lambdas=(), variants=()
-)
-
-
 def test_the_provenance_of_a_report_tells_no_home_no_host_and_no_secret(
-    tone_corpus, tmp_path, monkeypatch
+    tone_folder, tmp_path, monkeypatch
 ):
     home = tmp_path / "jane"
-    shutil.copytree(tone_corpus, home / "music")
+    shutil.copytree(tone_folder, home / "music")
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("SERVICE_TOKEN", "s3cret")
     corpus = load_corpus(home / "music", min_samples=TINY.window, progress=False)
     store = build_store(corpus, home / "cache", progress=False)
-    workspace = Workspace(TINY, "corpus music", False, corpus, store, home / "runs", home / "cache")
-    run = Run(TINY, NORMAL, 0)
-    attempt((home / "gone").read_text, run.folder(home / "runs", store.fingerprint))
-    (reason,) = failed_runs([run], home / "runs", store.fingerprint)["reason"]
+    small = dataclasses.replace(TINY, protocols=("original",), l2_lambdas=(), variants=())
+    workspace = Workspace(
+        small, "corpus music", False, corpus, store, home / "runs", home / "cache"
+    )
+    reason = workspace.kept.attempt(Run(small, NORMAL, 0), (home / "gone").read_text)
     assert reason == "FileNotFoundError: [Errno 2] No such file or directory: '~/gone'"
     told = "\n".join(f"{name}: {value}" for name, value in describe(workspace, "a second"))
     assert reason in told
@@ -107,34 +96,10 @@ def test_the_provenance_of_a_report_tells_no_home_no_host_and_no_secret(
         assert private not in told
 
 
-# --- Networks -------------------------------------------------------------------------------------
-
-
-@dataclasses.dataclass
-class Kept:
-    """As much of a kept run as is needed here: its folder."""
-
-    folder: Path
-
-
-def rewritten(path, change):
-    """Change the configuration in the file of a network."""
-    with zipfile.ZipFile(path) as file:
-        parts = {name: file.read(name) for name in file.namelist()}
-    parts["config.json"] = json.dumps(change(json.loads(parts["config.json"]))).encode()
-    with zipfile.ZipFile(path, "w") as file:
-        for name, part in parts.items():
-            file.writestr(name, part)
-
-
-def test_a_network_of_this_project_is_loaded(tmp_path):
-    from genre_lib.experiment.kept import load_network
-    from genre_lib.experiment.models import build_model
-    from genre_lib.experiment.phases import ACCUMULATION
-
+def test_a_network_of_this_project_is_loaded(kept, parts):
     model = build_model(Run(TINY, ACCUMULATION, 0), 3)
-    model.save(tmp_path / "model.keras")
-    loaded = load_network(Kept(tmp_path))
+    kept.save(RUN, **parts | {"save_model": model.save})
+    loaded = load_network(kept.load(RUN))
     assert type(loaded) is type(model)
     for before, after in zip(model.get_weights(), loaded.get_weights(), strict=True):
         np.testing.assert_array_equal(before, after)
@@ -153,13 +118,15 @@ def with_a_command(path, witness):
     import keras
 
     keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]).save(path)
-
-    def change(config):
-        call = {"module": "os", "class_name": "system", "registered_name": None}
-        config["config"]["layers"][1] |= call | {"config": {"command": f"touch {witness}"}}
-        return config
-
-    rewritten(path, change)
+    with zipfile.ZipFile(path) as file:
+        parts = {name: file.read(name) for name in file.namelist()}
+    config = json.loads(parts["config.json"])
+    call = {"module": "os", "class_name": "system", "registered_name": None}
+    config["config"]["layers"][1] |= call | {"config": {"command": f"touch {witness}"}}
+    parts["config.json"] = json.dumps(config).encode()
+    with zipfile.ZipFile(path, "w") as file:
+        for name, part in parts.items():
+            file.writestr(name, part)
 
 
 def damaged(path, witness):
@@ -167,15 +134,30 @@ def damaged(path, witness):
     path.write_bytes(path.read_bytes()[:500])
 
 
-def absent(path, witness):
-    pass
-
-
-@pytest.mark.parametrize("make", [with_lambda, with_a_command, damaged, absent])
-def test_a_network_that_would_run_code_or_is_damaged_is_refused_with_an_explanation(tmp_path, make):
-    from genre_lib.experiment.kept import load_network
-
-    make(tmp_path / "model.keras", str(tmp_path / "executed"))
+@pytest.mark.parametrize("make", [with_lambda, with_a_command, damaged])
+def test_a_network_that_would_run_code_or_is_damaged_is_refused_with_an_explanation(
+    make, kept, parts, tmp_path
+):
+    witness = tmp_path / "executed"
+    kept.save(RUN, **parts | {"save_model": lambda path: make(path, str(witness))})
     with pytest.raises(ValueError, match=r"model.keras: is not loaded .* never run.* made anew"):
-        load_network(Kept(tmp_path))
+        load_network(kept.load(RUN))
+    assert not witness.exists()
+
+
+def test_the_network_of_a_published_run_is_said_to_be_missing(kept, parts, tmp_path):
+    kept.save(RUN, **parts)
+    published = KeptRuns(tmp_path / "published", "corpus")
+    kept.copy_without_weights(RUN, published)
+    with pytest.raises(ValueError, match=r"model.keras: is not loaded .* made anew"):
+        load_network(published.load(RUN))
+
+
+def test_arrays_that_would_run_code_are_not_read(kept, parts, tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return ((tmp_path / "executed").touch, ())
+
+    kept.save(RUN, **parts | {"probabilities": np.array([Evil(), Evil()])})
+    assert kept.load(RUN) is None
     assert not (tmp_path / "executed").exists()

@@ -1,4 +1,4 @@
-"""Calls that make a report are killed at random moments, and called again until it is done.
+"""Reports are killed at random moments, and made again until they are done.
 
 KILLS (3 by default) says how often; SEED (0) which moments. `make test-reliability` kills 20 times.
 """
@@ -11,20 +11,18 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
-import keras
 import nbformat
 import numpy as np
 import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from genre_lib.binding.markdown import bind
-from genre_lib.experiment.kept import load_run
-from genre_lib.network.resnet1d import Res1D
+from genre_lib.binding import bind
+from genre_lib.corpus import fingerprint
+from genre_lib.experiment import NORMAL, SMOKE, KeptRuns, load_network, plan
+from genre_lib.files import ROOT
 
-ROOT = Path(__file__).parents[2]
 KILLS = int(os.environ.get("KILLS", "3"))
 SEED = int(os.environ.get("SEED", "0"))
 VICTIMS = {
@@ -33,88 +31,76 @@ VICTIMS = {
     "a worker": "loky.backend.popen_loky",
 }
 
-# The whole of `make_report`, with a notebook in place of its six.
-CALL = """
-import sys
-from pathlib import Path
-from genre_lib.binding import execution, report
-home, data, out = map(Path, sys.argv[1:])
-report.ROOT = home
-try:
-    report.make_report("smoke", data, out, home)
-except execution.ReportError as error:
-    sys.exit(f"genre_lib report: {error}")
-"""
-PARAMETERS = 'profile = "smoke"\ndata = ""\nhome = ".."'
-TRAIN = """
+# Many short epochs: a training is interrupted more often than what comes before and after it.
+CHANGES = {
+    "n_partitions": 3,
+    "rotations": 3,
+    "max_segments": 1,
+    "batch_size": 2,
+    "epochs": 12,
+}
+RUNS = plan(dataclasses.replace(SMOKE, **CHANGES), NORMAL)
+
+PARAMETERS = 'profile = "smoke"\ndata = ""\nhome = ".."\nresults = ""'
+TRAIN = f"""
 import dataclasses
 from genre_lib import get_profile, open_workspace
-from genre_lib.experiment.phases import NORMAL
-small = dataclasses.replace(
-    get_profile(profile), n_partitions=3, rotations=3, max_segments=1, batch_size=2, epochs=12
-)
-results = open_workspace(small, data, home).runs(NORMAL)[NORMAL]
+from genre_lib.experiment import NORMAL
+small = dataclasses.replace(get_profile(profile), **{CHANGES})
+runs = open_workspace(small, data, home).runs(NORMAL)[NORMAL]
 """
 SHOW = """
-from genre_lib.figures import network, results, style
 from genre_lib.display import show_figure, show_table
-histories = [result.history for result in results]
-show_table(histories[0].drop(columns="seconds"), "The first training.")
-show_figure(results.learning_curves(histories, "All"), "All trainings.")
+from genre_lib.figures import learning_curves
+histories = [run.history for run in runs]
+show_table(histories[0].drop(columns="seconds"), "The first run.")
+show_figure(learning_curves(histories, "All"), "All runs.")
 """
 
 
-@dataclasses.dataclass
-class Trial:
-    """One report: where its home, its audio and its output are."""
+class Project:
+    """A project with one small notebook in place of the real ones, and its report."""
 
-    home: Path
-    data: Path
-
-    def __post_init__(self):
-        (self.home / "notebooks").mkdir(parents=True)
-        (self.home / "report").symlink_to(ROOT / "report")
+    def __init__(self, folder, audio, kept_fingerprint):
+        self.folder, self.audio, self.out = folder, audio, folder / "out"
+        self.log = folder / "log"
+        self.kept = KeptRuns(folder / "runs", kept_fingerprint)
+        (folder / "notebooks").mkdir()
+        (folder / "report").symlink_to(ROOT / "report")
         cells = [new_code_cell(PARAMETERS), new_code_cell(TRAIN), new_code_cell(SHOW)]
         cells[0].metadata["tags"] = ["parameters"]
         kernel = {"name": "python3", "display_name": "", "language": "python"}
         notebook = new_notebook(
             cells=[new_markdown_cell("# A small report"), *cells], metadata={"kernelspec": kernel}
         )
-        nbformat.write(notebook, self.home / "notebooks" / "1_small.ipynb")
+        nbformat.write(notebook, folder / "notebooks" / "01_small.ipynb")
 
-    @property
-    def out(self):
-        return self.home / "out"
-
-    def call(self):
-        """Call, in a process group of its own."""
+    def make_report(self):
+        """Call the command, in a process group of its own."""
         # The same number of threads for every training, whichever process it is in.
         threads = {f"TF_NUM_{kind}OP_THREADS": "1" for kind in ("INTRA", "INTER")}
-        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-        environment = os.environ | threads | {"GENRE_JOBS": "2", "PYTHONPATH": path}
-        with (self.home / "log").open("a") as log:
+        options = ["--profile", "smoke", "--data", self.audio, "--out", self.out, "--jobs", "2"]
+        with self.log.open("w") as log:
             return subprocess.Popen(
-                [sys.executable, "-c", CALL, self.home, self.data, self.out],
-                env=environment,
+                [sys.executable, "-m", "genre_lib", "report", *options],
+                cwd=self.folder,
+                env=os.environ | threads | {"PYTHONPATH": str(self.folder)},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
 
     def finish(self):
-        """Call until the report is done, which it is at once."""
-        assert self.call().wait() == 0, (self.home / "log").read_text()
-
-    def runs(self):
-        return sorted(path.parent for path in self.home.glob("runs/*/*/*/*/run.json"))
+        """Make the report without a disturbance."""
+        assert self.make_report().wait() == 0, self.log.read_text()
 
     def outcome(self):
-        """Everything that the report and its runs say, but for times."""
+        """Everything that the report and its runs say, except times."""
         page = re.sub(r"\s+", " ", (self.out / "report.html").read_text())
         page = re.sub(r"(Made on|Duration of this call)</td>\s*<td[^>]*>[^<]*", "", page)
         bound = bind(
             sorted((self.out / "notebooks").glob("*.ipynb")),
-            self.home / "bound",
+            self.folder / "bound",
             title="The same",
             subtitle="",
             authors=(),
@@ -122,27 +108,34 @@ class Trial:
             provenance=[],
             template_dir=ROOT / "report",
         )
-        said = {"page": page} | {path.name: _digest(path.read_bytes()) for path in bound}
-        for folder in self.runs():
-            result, name = load_run(folder), folder.relative_to(self.home).as_posix()
-            said[name, "history"] = result.history.drop(columns="seconds").to_csv()
-            said[name, "predictions"] = result.facts["sha256"]["predictions.npz"]
-            weights = _weights(folder / "model.keras")
-            said[name, "weights"] = _digest(b"".join(np.ascontiguousarray(w) for w in weights))
+        said = {"page": page} | {path.name: digest(path.read_bytes()) for path in bound}
+        for run, result in self.kept.load_all(RUNS).items():
+            weights = [weight.tobytes() for weight in load_network(result).get_weights()]
+            said[run] = [
+                result.history.drop(columns="seconds").to_csv(),
+                result.segments.to_csv(),
+                digest(result.probabilities.tobytes()),
+                digest(b"".join(weights)),
+            ]
         return said
 
+    def facts(self):
+        """Return the facts of the runs that are kept, durations and checksums included."""
+        return {run: result.facts for run, result in self.kept.load_all(RUNS).items()}
 
-def _weights(path):
-    known = {"genre_lib>Res1D": Res1D}
-    return keras.saving.load_model(path, custom_objects=known, compile=False).get_weights()
+    def left_over(self):
+        """List the files beside the kept runs that are part of none."""
+        places = [self.kept.place(run) for run in RUNS]
+        files = (path for path in self.kept.runs_dir.rglob("*") if path.is_file())
+        return [path for path in files if path.parent not in places]
 
 
-def _digest(content):
+def digest(content):
     return hashlib.sha256(content).hexdigest()
 
 
 def kill_at(call, victim, moment):
-    """Kill part of a call, or all of it; return whether it was still there."""
+    """Kill part of a call, or all of it; return whether that was still there."""
     end = time.monotonic() + moment
     while call.poll() is None:
         time.sleep(0.05)
@@ -152,7 +145,7 @@ def kill_at(call, victim, moment):
             os.killpg(call.pid, signal.SIGKILL)
             call.wait()
             return True
-        for process in _descendants(call.pid, VICTIMS[victim]):
+        for process in descendants(call.pid, VICTIMS[victim]):
             try:
                 process.send_signal(signal.SIGKILL)
             except psutil.NoSuchProcess:
@@ -161,7 +154,7 @@ def kill_at(call, victim, moment):
     return False
 
 
-def _descendants(pid, part):
+def descendants(pid, part):
     try:
         family = psutil.Process(pid).children(recursive=True)
         return [p for p in family if any(part in argument for argument in p.cmdline())]
@@ -169,51 +162,69 @@ def _descendants(pid, part):
         return []
 
 
+def check_end(project, victim, status):
+    """Check how a call ended of which a part was killed."""
+    log = project.log.read_text()
+    if victim == "a worker":
+        assert status == 0, log
+    elif victim == "the kernel" and status == 0:
+        # It had run its last cell: nothing was missing.
+        assert (project.out / "report.pdf").is_file(), log
+    elif victim == "the kernel":
+        assert status == 1, log
+        assert "01_small.ipynb" in log
+        assert "SIGKILL" in log or "died before" in log  # while it started
+        assert "call again" in log
+
+
+def assert_unchanged(before, after):
+    """Check that no run that was kept has been made again."""
+    assert {run: after.get(run) for run in before} == before
+
+
 @pytest.fixture(scope="module")
-def undisturbed(tone_corpus, tmp_path_factory):
-    """What comes of a call that nothing happens to, and its seconds."""
-    trial = Trial(tmp_path_factory.mktemp("undisturbed") / "home", tone_corpus)
+def make_project(copy_library, tone_folder, tone_corpus, tmp_path_factory):
+    """A function that makes a new project."""
+
+    def make():
+        folder = tmp_path_factory.mktemp("project")
+        copy_library(folder)
+        return Project(folder, tone_folder, fingerprint(tone_corpus))
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def undisturbed(make_project):
+    """What a call that nothing happens to makes, and its seconds."""
+    project = make_project()
     begin = time.monotonic()
-    trial.finish()
-    return trial.outcome(), time.monotonic() - begin
+    project.finish()
+    return project.outcome(), time.monotonic() - begin
 
 
-def test_reports_that_are_killed_go_on_and_end_alike(undisturbed, tone_corpus, tmp_path):
+def test_reports_that_are_killed_resume_and_end_alike(undisturbed, make_project):
     outcome, seconds = undisturbed
-    assert len(outcome) == 3 + 3 * 3
+    assert len(outcome) == 3 + len(RUNS)  # the page, the HTML and the PDF
     rng = np.random.default_rng(SEED)
-    kills = resumed = identical = trials = 0
+    kills = 0
     while kills < KILLS:
-        trials += 1
-        trial = Trial(tmp_path / f"home-{trials}", tone_corpus)
-        of_this_one = 0
-        while kills + of_this_one < KILLS:
-            victim, moment = list(VICTIMS)[(kills + of_this_one) % 3], rng.uniform(0, seconds)
-            call = trial.call()
+        project, kept, killed = make_project(), {}, True
+        while killed and kills < KILLS:
+            victim, moment = list(VICTIMS)[kills % 3], rng.uniform(0, seconds)
+            call = project.make_report()
             killed = kill_at(call, victim, moment)
-            kept = {folder: (folder / "run.json").read_bytes() for folder in trial.runs()}
             status = call.wait()
-            log = (trial.home / "log").read_text()
-            if not killed:
-                assert status == 0, log
-                break
-            of_this_one += 1
-            print(f"\n  {moment:5.1f} s: {victim} killed, {len(kept)} runs kept", end="")
-            if victim == "the kernel" and status == 0:
-                # It had run its last cell: nobody misses it.
-                assert (trial.out / "report.pdf").is_file(), log
-            elif victim == "the kernel":
-                assert status == 1
-                assert "1_small.ipynb" in log
-                assert "SIGKILL" in log or "died before" in log  # while it started
-                assert "call again" in log
-            elif victim == "a worker":
-                assert status == 0, log
-        trial.finish()
-        assert all((folder / "run.json").read_bytes() == text for folder, text in kept.items())
-        resumed += of_this_one
-        identical += of_this_one * (trial.outcome() == outcome)
-        kills += of_this_one
-        assert not list(trial.home.glob("runs/**/.*")), "left over"
-    print(f"\nkills {kills}, resumed {resumed}, identical {identical}")
-    assert kills == resumed == identical
+            before, kept = kept, project.facts()
+            assert_unchanged(before, kept)
+            if killed:
+                kills += 1
+                print(f"\n  {moment:5.1f} s: {victim} killed, {len(kept)} runs kept", end="")
+                check_end(project, victim, status)
+            else:
+                assert status == 0, project.log.read_text()
+        project.finish()
+        assert_unchanged(kept, project.facts())
+        assert project.outcome() == outcome
+        assert project.left_over() == []
+    print(f"\n{kills} kills, and every report the same")

@@ -1,20 +1,12 @@
 import dataclasses
 
+import pandas as pd
 import pytest
+from tones import TINY
 
 from genre_lib.corpus.demo import read_truth
-from genre_lib.corpus.tracks import CorpusError
-from genre_lib.experiment.phases import NORMAL, protocol_phase
-from genre_lib.experiment.profiles import SMOKE
-from genre_lib.workspace.opening import open_workspace
-
-TINY = dataclasses.replace(
-    SMOKE,
-    n_partitions=3,
-    rotations=1,
-    max_segments=1,
-    protocols=("original", "no_repetitions", "artist_filtered", "fault_filtered"),
-)
+from genre_lib.experiment import ACCUMULATION, NORMAL, RunError, l2_phase, protocol_phase
+from genre_lib.workspace import open_workspace
 
 
 @pytest.fixture(scope="module")
@@ -23,39 +15,76 @@ def home(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def workspace(home):
-    return open_workspace(TINY, home=home)
+def demo(home):
+    protocols = ("original", "no_repetitions", "artist_filtered", "fault_filtered")
+    return open_workspace(
+        dataclasses.replace(TINY, rotations=1, max_segments=1, protocols=protocols), home=home
+    )
 
 
-def test_without_data_it_is_the_demo_corpus(workspace):
-    assert workspace.is_demo
-    assert not workspace.is_gtzan
-    assert len(workspace.genres) == 10
-    assert len(workspace.tracks) == len(workspace.corpus) - 2
+def test_without_data_it_is_the_demo_corpus(demo):
+    assert demo.is_demo
+    assert not demo.is_gtzan
+    assert len(demo.genres) == 10
+    assert len(demo.tracks) == len(demo.corpus) - 2  # one is too short, one undecodable
 
 
-def test_a_folder_that_is_not_there_is_named(home):
-    with pytest.raises(CorpusError, match="no/such"):
-        open_workspace(TINY, "no/such", home)
+def test_only_protocols_that_the_corpus_allows_are_offered(demo):
+    assert demo.protocol_phases() == [NORMAL, protocol_phase("no_repetitions")]
 
 
-def test_only_protocols_that_the_corpus_allows_are_offered(workspace):
-    assert workspace.protocol_phases() == [NORMAL, protocol_phase("no_repetitions")]
-
-
-def test_a_run_without_repetitions_tests_none(workspace, home):
+def test_a_run_without_repetitions_tests_none_and_is_kept(demo, home):
     phase = protocol_phase("no_repetitions")
-    (result,) = workspace.runs(phase)[phase]
+    (result,) = demo.runs(phase)[phase]
     truth = read_truth(home / "data" / "demo")
     planted = truth[truth["fault"].isin(["exact_repetition", "same_recording"])]
     seen = set(result.segments["track_id"])
     assert seen.isdisjoint(truth.loc[truth["fault"] == "distorted", "track_id"])
     for pair in planted[["track_id", "other_track_id"]].to_numpy():
         assert len(seen & set(pair)) <= 1
+    (again,) = demo.runs(phase)[phase]
+    assert again.folder == result.folder
+    assert again.facts == result.facts
+    assert (again.probabilities == result.probabilities).all()
 
 
-def test_kept_runs_are_read_back(workspace):
-    phase = protocol_phase("no_repetitions")
-    first, second = (workspace.runs(phase)[phase][0] for _ in range(2))
-    assert first.folder == second.folder
-    assert (first.probabilities == second.probabilities).all()
+def test_the_plan_has_phases_protocols_and_variants(workspace):
+    planned = pd.Series([run.phase.name for run in workspace.planned()]).value_counts()
+    assert planned["normal"] == workspace.profile.rotations
+    assert {"l2-0.01", "l2-0.001", "accumulation", "normal-no-repetitions"} <= set(planned.index)
+    assert "accumulation-group-norm" in planned.index
+
+
+def test_the_samples_of_a_track_are_those_of_its_file(workspace, tone_store):
+    samples = workspace.samples("low.00003")
+    place = tone_store.tracks.set_index("track_id").loc["low.00003"]
+    assert samples.dtype == "int16"
+    assert (samples == tone_store.read([place["offset"]], place["n_samples"])[0]).all()
+
+
+def test_what_is_derived_is_computed_anew_and_kept(workspace):
+    for number in (1, 2):
+        table = workspace.derived("count", lambda number=number: pd.DataFrame({"n": [number]}))
+        assert table["n"].tolist() == [number]
+
+
+def test_a_phase_whose_runs_all_fail_is_empty_if_another_is_there(workspace, tone_folder, tmp_path):
+    spaces = workspace, open_workspace(TINY, tone_folder, tmp_path)
+    for space in spaces:  # a file in the place of a folder: nothing can be kept there
+        place = space.kept.profile_folder(space.profile) / ACCUMULATION.name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text("in the way")
+    with pytest.warns(UserWarning, match="accumulation"):
+        found = workspace.runs(NORMAL, ACCUMULATION)
+    assert (len(found[NORMAL]), found[ACCUMULATION]) == (TINY.rotations, [])
+    with pytest.warns(UserWarning, match="accumulation"):
+        assert workspace.runs(ACCUMULATION) == {ACCUMULATION: []}
+    with pytest.warns(UserWarning), pytest.raises(RunError, match="accumulation"):
+        spaces[1].runs(ACCUMULATION)
+    (workspace.kept.profile_folder(workspace.profile) / ACCUMULATION.name).unlink()
+
+
+def test_kept_runs_are_found_by_phase(workspace):
+    found = workspace.runs(NORMAL, l2_phase(0.001))
+    assert [len(results) for results in found.values()] == [3, 1]
+    assert [result.facts["rotation"] for result in found[NORMAL]] == [0, 1, 2]

@@ -1,4 +1,4 @@
-"""The speed engine: ``python -m tests.benchmarks.speed``, from the project's folder."""
+"""The command line of the speed engine: ``python -m tests.benchmarks.speed``, from the project."""
 
 import sys
 from pathlib import Path

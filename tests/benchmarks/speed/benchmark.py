@@ -10,52 +10,36 @@ from pathlib import Path
 from tqdm import tqdm
 
 from genre_lib import provenance
-from genre_lib.corpus.store import build_store
-from genre_lib.corpus.tracks import load_corpus
-from genre_lib.experiment.profiles import PAPER
-from genre_lib.experiment.updates import measure_updates
+from genre_lib.corpus import build_store, load_corpus
+from genre_lib.experiment import PAPER, measure_updates
+from genre_lib.network import devices
+from genre_lib.waveform import SHORTEST_WINDOW
 from tests.benchmarks.speed.derived import derive, figure_row
 from tests.benchmarks.speed.growth import measure_growth, measure_store, write_noise
 from tests.benchmarks.speed.limits import describe_limits
-from tests.benchmarks.speed.rivals import SHARED_GPU, TRACKS_A_BATCH, Process, list_rivals
+from tests.benchmarks.speed.rivals import SHARED_GPU, TRACKS_PER_BATCH, Process, list_rivals
 
 SECTIONS = ("training", "inference", "limit", "feeder", "store", "update")
 
 _RACES = {"training": "train", "inference": "predict", "feeder": "feed"}
-_MOST_SEGMENTS = 2000  # in one repeat; of float32, plain Keras holds them all
+_MOST_SEGMENTS = 2000  # in one repeat; as float32, plain Keras holds them all
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """How much is measured.
+    """How much is measured."""
 
-    Parameters
-    ----------
-    width : float
-        Factor on the number of filters.
-    batch_sizes : tuple of int
-        Segments in a training batch.
-    repeats : int
-        Of each figure, of which the median is shown.
-    seconds : float
-        About how long a repeat takes, if not a single batch takes longer.
-    tracks : int
-        In the corpus whose store is built.
-    quick : bool
-        The shortest window and tracks, to see that everything runs; its numbers mean nothing.
-    """
-
-    width: float = 1.0
-    batch_sizes: tuple[int, ...] = (32, 80)
-    repeats: int = 5
-    seconds: float = 2.0
-    tracks: int = 1000
-    quick: bool = False
+    width: float = 1.0  # factor on the number of filters
+    batch_sizes: tuple[int, ...] = (32, 80)  # segments in a training batch
+    repeats: int = 5  # of each figure; the median is shown
+    seconds: float = 2.0  # that a repeat takes, unless a single batch takes longer
+    tracks: int = 1000  # in the corpus whose store is built
+    quick: bool = False  # short windows and tracks: shows that everything runs, and nothing else
 
     @property
     def profile(self):
         """The original's, at this width."""
-        window = 59_049 if self.quick else PAPER.window
+        window = SHORTEST_WINDOW if self.quick else PAPER.window
         return dataclasses.replace(PAPER, name="benchmark", width=self.width, window=window)
 
 
@@ -63,44 +47,31 @@ QUICK = Options(1 / 32, (4,), repeats=2, seconds=0.05, tracks=10, quick=True)
 
 
 def choose_options(quick=False, width=None, batch_sizes=(), repeats=None):
-    """Return options, with what fits the device where nothing is given.
-
-    Parameters
-    ----------
-    quick : bool
-        Begin with those that only show that everything runs.
-    width, batch_sizes, repeats
-        As in `Options`; the width is 1 by default where a GPU computes, and an eighth elsewhere.
-
-    Returns
-    -------
-    Options
-    """
-    from genre_lib.network.devices import find_device
-
+    """Return options; what is not given suits the device: full width on a GPU, else an eighth."""
     os.environ.update(SHARED_GPU)
-    options = QUICK if quick else Options(1.0 if find_device().is_gpu else 0.125)
+    options = QUICK if quick else Options(1.0 if devices.find_device().is_gpu else 0.125)
     given = {"width": width, "batch_sizes": tuple(batch_sizes), "repeats": repeats}
     return dataclasses.replace(options, **{name: value for name, value in given.items() if value})
 
 
 def run_benchmark(options, sections=SECTIONS, progress=True):
-    """Measure.
+    """Measure speed and memory.
 
     Parameters
     ----------
     options : Options
     sections : sequence of str
-        Those of `SECTIONS` that are wanted.
+        Which of `SECTIONS` to measure.
     progress : bool
         Show what is being measured.
 
     Returns
     -------
     dict
-        ``device``, ``machine``, ``versions``, ``commit``, ``made``, ``options``, ``limits`` and
-        ``figures``, a list of dict: ``figure``, ``what``, ``batch``, ``value`` (the median),
-        ``unit``, ``repeats`` (all values), and ``note`` where there is none.
+        ``device``, ``machine``, ``versions``, ``commit``, ``made``, ``options``, ``limits`` (see
+        `describe_limits`) and ``figures``, a list of dict: ``figure`` (the section), ``what``,
+        ``batch``, ``value`` (the median), ``unit``, ``repeats`` (all values), and ``note`` if it
+        could not be measured.
     """
     with tempfile.TemporaryDirectory(prefix="genre-benchmark-") as folder:
         figures, limits = _race(options, sections, Path(folder), progress)
@@ -118,23 +89,16 @@ def run_benchmark(options, sections=SECTIONS, progress=True):
 def run_growth(options, progress=True):
     """Measure the cost as the corpus grows: 100, 300 and 1000 tracks, 1 and 2 processes.
 
-    Parameters
-    ----------
-    options : Options
-    progress : bool
-
     Returns
     -------
     dict
-        As from `run_benchmark`, with ``growth`` (rows as from
-        `tests.benchmarks.speed.growth.measure_growth`) in place of ``limits`` and ``figures``.
+        As from `run_benchmark`, with ``growth`` (the rows of `measure_growth`) instead of
+        ``options``, ``limits`` and ``figures``.
     """
-    from genre_lib.network.devices import find_device
-
     counts, seconds = ((60, 120), 3) if options.quick else ((100, 300, 1000), 30)
     with tempfile.TemporaryDirectory(prefix="genre-growth-") as folder:
         rows = measure_growth(Path(folder), counts, seconds=seconds, progress=progress)
-    return _origin(find_device().name) | {"growth": rows.to_dict("records")}
+    return _origin(devices.find_device().name) | {"growth": rows.to_dict("records")}
 
 
 def _origin(device):
@@ -154,13 +118,11 @@ def _origin(device):
 
 
 def _race(options, sections, folder, progress):
-    """Measure the rivals in turn, then what the first of them leaves of the device's limit."""
-    from genre_lib.network.devices import find_device
-
+    """Measure the rivals in turn, and how near the first of them comes to the device's limit."""
     write_noise(folder / "few", 10, seconds=8 if options.quick else 30)
     corpus = load_corpus(folder / "few", progress=False)
     store = build_store(corpus, folder / "few-store", progress=False)
-    rivals = list_rivals(half=find_device().is_gpu)
+    rivals = list_rivals(half=devices.find_device().is_gpu)
     if not {"training", "inference"} & set(sections):
         rivals = rivals[:1]
     bar = tqdm(disable=not progress, bar_format="{desc} [{elapsed}]")
@@ -173,7 +135,7 @@ def _race(options, sections, folder, progress):
         if failure:
             raise RuntimeError(f"{rivals[0].name} cannot compute here: {failure}")
         for figure in [section for section in _RACES if section in sections]:
-            inference = TRACKS_A_BATCH * options.profile.max_segments
+            inference = TRACKS_PER_BATCH * options.profile.max_segments
             sizes = (inference,) if figure == "inference" else options.batch_sizes
             chosen = processes[:1] if figure == "feeder" else processes
             for size in sizes:
@@ -188,22 +150,9 @@ def _race(options, sections, folder, progress):
 
 
 def take_turns(processes, figure, batch_size, options, bar):
-    """Measure some rivals in turn, after each has warmed up.
+    """Measure rivals in turn, each warmed up, and list their figures in the order of `processes`.
 
-    Parameters
-    ----------
-    processes : list of Process
-    figure : {"training", "inference", "feeder"}
-    batch_size : int
-        Segments in a batch.
-    options : Options
-    bar : tqdm.tqdm
-        Is told what is being done.
-
-    Returns
-    -------
-    list of dict
-        The figures, as in `run_benchmark`, in the order of the rivals.
+    Taking turns spreads what else the machine does over all of them.
     """
     method, counts, failures = _RACES[figure], {}, {}
     for process in processes:
@@ -246,8 +195,7 @@ def _update_figures(options, progress):
         profile = dataclasses.replace(profile, accumulated_batch_size=4, micro_batch_size=2)
     rows = []
     for update in measure_updates(profile, progress=progress).itertuples():
+        peak = f"{update.update}, peak of memory"
         rows.append(figure_row("update", update.update, [update.seconds], "s"))
-        rows.append(
-            figure_row("update", f"{update.update}, peak of memory", [update.memory], "MiB")
-        )
+        rows.append(figure_row("update", peak, [update.memory], "MiB"))
     return rows

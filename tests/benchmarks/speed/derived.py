@@ -7,28 +7,14 @@ _TRACKS = 1000
 
 
 def figure_row(figure, what, values, unit, batch=None, note=None):
-    """Return a row of the table, as `tests.benchmarks.speed.benchmark.run_benchmark` lists them."""
+    """Return a row of the table, in the form that `run_benchmark` documents."""
     median = statistics.median(values) if values else None
     row = {"figure": figure, "what": what, "batch": batch, "value": median, "unit": unit}
     return row | {"repeats": list(values)} | ({"note": note} if note else {})
 
 
 def derive(figures, limits, profile):
-    """Derive what the rates of this project mean on this device.
-
-    Parameters
-    ----------
-    figures : list of dict
-        As in `tests.benchmarks.speed.benchmark.run_benchmark`.
-    limits : dict
-        As from `tests.benchmarks.speed.limits.describe_limits`.
-    profile : Profile
-
-    Returns
-    -------
-    list of dict
-        More figures.
-    """
+    """Derive further figures: what the rates of this project mean on this device."""
     name = limits["device"]
     ours = [row for row in figures if row["value"] and row["what"].startswith("this project")]
     return [
@@ -62,7 +48,7 @@ def _margins_of_the_feeder(ours):
 
 
 def _epochs_of_the_plan(ours, profile):
-    """Estimate one epoch of every run: a partition trained on, and another validated."""
+    """Estimate one epoch of every run, which trains on one partition and validates another."""
     predicted = {row["what"]: row["value"] for row in ours if row["figure"] == "inference"}
     tracks = _TRACKS / profile.n_partitions
     for row in ours:

@@ -13,28 +13,18 @@ import soundfile
 from joblib.externals.loky import ProcessPoolExecutor
 from tqdm import tqdm
 
-from genre_lib.corpus.audio import SAMPLE_RATE
-from genre_lib.corpus.store import build_store
-from genre_lib.corpus.tracks import load_corpus
-from genre_lib.experiment.profiles import SMOKE
+from genre_lib.corpus import build_store, load_corpus
+from genre_lib.experiment import NORMAL, SMOKE, plan
+from genre_lib.waveform import SAMPLE_RATE
 
 N_GENRES = 10
 
-# Little a segment, so that what grows with their number is seen; two runs, for two workers.
+# Few segments per track, so that what grows with the tracks is seen; two runs, for two workers.
 GROWTH = dataclasses.replace(SMOKE, name="growth", max_segments=6, batch_size=32, variants=())
 
 
 def write_noise(folder, n_tracks, seconds=30):
-    """Write tracks of noise, ten genres in turn.
-
-    Parameters
-    ----------
-    folder : Path
-        Gets a folder a genre.
-    n_tracks : int
-    seconds : int
-        Length of a track; 30 is that of GTZAN's.
-    """
+    """Write tracks of noise, each another stretch of it, to ten genres in turn."""
     rng = np.random.default_rng(0)
     noise = rng.integers(-8000, 8000, (seconds + 1) * SAMPLE_RATE).astype(np.int16)
     for genre in range(min(N_GENRES, n_tracks)):
@@ -47,13 +37,6 @@ def write_noise(folder, n_tracks, seconds=30):
 
 def measure_store(folder, cache):
     """Read a corpus and build its store, in a process of its own.
-
-    Parameters
-    ----------
-    folder : Path
-        The corpus.
-    cache : Path
-        Where its store goes.
 
     Returns
     -------
@@ -81,26 +64,13 @@ def _measure_store(folder, cache):
 
 
 def measure_growth(folder, counts=(100, 300, 1000), jobs=(1, 2), seconds=30, progress=True):
-    """Measure the store and two runs of one epoch as the number of tracks grows.
-
-    Parameters
-    ----------
-    folder : Path
-        Empty; gets the tracks, the stores and the runs.
-    counts : sequence of int
-        Numbers of tracks.
-    jobs : sequence of int
-        Numbers of worker processes.
-    seconds : int
-        Length of a track.
-    progress : bool
-        Show a progress bar.
+    """Measure the store and two runs of one epoch, in an empty folder, for numbers of tracks.
 
     Returns
     -------
     pandas.DataFrame
-        One row for each number of tracks and of processes: ``tracks``, ``jobs``, ``storing`` and
-        ``training`` (seconds), ``memory`` (bytes: peak of the largest process).
+        One row for each number of tracks and of worker processes: ``tracks``, ``jobs``, ``storing``
+        and ``training`` (seconds), ``memory`` (bytes: peak of the largest process).
     """
     write_noise(folder / "audio", max(counts), seconds)
     corpus = load_corpus(folder / "audio", min_samples=GROWTH.window, progress=False)
@@ -116,10 +86,8 @@ def measure_growth(folder, counts=(100, 300, 1000), jobs=(1, 2), seconds=30, pro
 
 
 def _measure_training(corpus, home, jobs):
-    # Imported here, in the child: with it comes Keras.
-    from genre_lib.experiment.phases import NORMAL
-    from genre_lib.experiment.runs import plan
-    from genre_lib.experiment.scheduling import fit_runs
+    # Imported here: with it comes Keras, which the process of a store must not pay for.
+    from genre_lib.experiment import fit_runs
 
     begin = time.perf_counter()
     store = build_store(corpus, home / "cache", progress=False)

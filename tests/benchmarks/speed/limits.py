@@ -3,9 +3,9 @@
 The floor is that of the roofline model (Williams, Waterman and Patterson, *Roofline: An Insightful
 Visual Performance Model for Multicore Architectures*, CACM 2009), convolution by convolution: none
 takes less time than its operations at the measured rate of matrix products, nor than its bytes at
-the measured bandwidth of copies. All else (normalisation, activation, pooling, the update) is
-counted as free, as if it were done while a convolution's numbers pass by; so no implementation of
-these convolutions reaches the floor.
+the measured bandwidth of copies. All else (normalisation, activation, pooling, the update) counts
+as free, as if it were done while a convolution's numbers pass by; so no implementation of these
+convolutions reaches the floor.
 """
 
 import time
@@ -14,30 +14,29 @@ import keras
 import numpy as np
 import pandas as pd
 
-from genre_lib.network.resnet1d import Res1D
+from genre_lib.experiment import NORMAL
+from genre_lib.experiment.models import compile_model
+from genre_lib.network import Res1D, devices
+
+_DIRECTIONS = ("forward", "training")
 
 
 def list_convolutions(model):
-    """List the convolutions of a network, and the output layer, with what each must do.
-
-    Parameters
-    ----------
-    model : keras.Model
-        ResNet1D.
+    """List what the convolutions and the output layer of ResNet1D do for one segment.
 
     Returns
     -------
     pandas.DataFrame
-        For one segment: ``layer``, ``forward`` and ``training`` (operations; a multiplication and
-        an addition are two), ``values_forward`` and ``values_training`` (numbers read and written).
+        ``layer``; ``forward`` and ``training`` (operations; a multiplication and an addition are
+        two); ``values_forward`` and ``values_training`` (numbers read and written).
 
     Notes
     -----
     Forward, a convolution reads its input and writes its output. Backward, it reads its input, its
     output (for the normalisation behind it) and the output's gradient, and writes the input's
-    gradient, which the first layer does not need; each of the two gradients, of the kernel and of
-    the input, takes as many operations as forward. Kernels are left out of the numbers, as a batch
-    shares them.
+    gradient, which the first layer does not need. Each of the two gradients, of the kernel and of
+    the input, takes as many operations as the forward pass. Kernels are left out of the numbers,
+    as a batch shares them.
     """
     rows = []
     for place, (layer, inputs, outputs) in enumerate(_convolutions(model)):
@@ -69,23 +68,9 @@ def _convolutions(model):
 
 
 def seconds_at_least(convolutions, itemsize, product_rate, bandwidth):
-    """Compute the floor for one segment.
+    """Return the floor for one segment in seconds: a dict of ``forward`` and ``training``.
 
-    Parameters
-    ----------
-    convolutions : pandas.DataFrame
-        As from `list_convolutions`.
-    itemsize : int
-        Bytes of a number.
-    product_rate : float
-        Operations a second.
-    bandwidth : float
-        Bytes a second.
-
-    Returns
-    -------
-    dict of str to float
-        Seconds: ``forward`` and ``training``.
+    `itemsize` is in bytes, `product_rate` in operations and `bandwidth` in bytes per second.
     """
     return {
         way: float(
@@ -94,42 +79,27 @@ def seconds_at_least(convolutions, itemsize, product_rate, bandwidth):
                 convolutions[f"values_{way}"] * itemsize / bandwidth,
             ).sum()
         )
-        for way in ("forward", "training")
+        for way in _DIRECTIONS
     }
 
 
-def measure_device(dtype, size, copied, repeats=5):
-    """Measure what the device does at best.
+def measure_device(dtype, size, copied):
+    """Return what the device does at best: operations per second, and bytes per second.
 
-    Parameters
-    ----------
-    dtype : str
-        Of the numbers.
-    size : int
-        Rows and columns of the square matrices that are multiplied.
-    copied : int
-        Bytes that are copied; many more than fit in caches.
-    repeats : int
-        The best of so many, after one to warm up.
-
-    Returns
-    -------
-    float
-        Operations a second in matrix products.
-    float
-        Bytes a second, those read and those written together.
+    The first are those of products of `size` x `size` matrices of a dtype; the second, read and
+    written together, those of a copy of `copied` bytes, which must be many more than fit in caches.
     """
     rng = np.random.default_rng(0)
     matrix = keras.ops.cast(rng.normal(size=(size, size)).astype(np.float32), dtype)
     vector = keras.ops.zeros((copied // 4,), "float32")
-    products = _best_seconds(lambda: keras.ops.matmul(matrix, matrix), repeats)
-    copies = _best_seconds(lambda: keras.ops.add(vector, 1.0), repeats)
+    products = _best_seconds(lambda: keras.ops.matmul(matrix, matrix))
+    copies = _best_seconds(lambda: keras.ops.add(vector, 1.0))
     return 2 * size**3 / products, 2 * copied / copies
 
 
-def _best_seconds(function, repeats, at_a_time=4):
+def _best_seconds(function, repeats=5, at_a_time=4):
     seconds = []
-    for _ in range(repeats + 1):
+    for _ in range(repeats + 1):  # the first warms up
         begin = time.perf_counter()
         for _ in range(at_a_time):
             result = function()
@@ -141,28 +111,18 @@ def _best_seconds(function, repeats, at_a_time=4):
 def describe_limits(profile, quick=False):
     """Measure the device, and compute the floor of a profile's network on it.
 
-    Parameters
-    ----------
-    profile : Profile
-    quick : bool
-        With matrices that are too small to be fast.
-
     Returns
     -------
     dict
-        ``device``, ``precision``, ``product_rate``, ``bandwidth``; a segment's
+        ``device``, ``precision``, ``product_rate``, ``bandwidth``; and for one segment
         ``operations_forward``, ``operations_training``, ``bytes_forward``, ``bytes_training``,
         ``seconds_forward`` and ``seconds_training``.
     """
-    from genre_lib.experiment.models import compile_model
-    from genre_lib.experiment.phases import NORMAL
-    from genre_lib.network import devices
-
     device = devices.find_device()
     precision = devices.choose_precision(profile.precision, device)
     dtype = precision.removeprefix("mixed_")
     size, copied = (8192, 2**30) if device.is_gpu else (2048, 2**28)
-    if quick:
+    if quick:  # too small to be fast
         size, copied = size // 8, copied // 8
     rate, bandwidth = measure_device(dtype, size, copied)
     convolutions = list_convolutions(compile_model(profile, NORMAL, 10))
@@ -174,7 +134,7 @@ def describe_limits(profile, quick=False):
         "product_rate": rate,
         "bandwidth": bandwidth,
     }
-    for way in ("forward", "training"):
+    for way in _DIRECTIONS:
         limits |= {
             f"operations_{way}": int(convolutions[way].sum()),
             f"bytes_{way}": int(convolutions[f"values_{way}"].sum()) * itemsize,

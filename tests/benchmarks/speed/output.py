@@ -6,18 +6,7 @@ from tabulate import tabulate
 
 
 def show(result):
-    """Return a table of what was measured, as text.
-
-    Parameters
-    ----------
-    result : dict
-        As from `run_benchmark` or `run_growth`.
-
-    Returns
-    -------
-    str
-        With the ratio of each figure to the first of its kind, which is this project's.
-    """
+    """Return what was measured as a table, with ratios to this project's rates."""
     if "growth" in result:
         return tabulate(result["growth"], headers="keys", floatfmt=".4g")
     first, rows = {}, []
@@ -36,18 +25,9 @@ def show(result):
 
 
 def save(result, path):
-    """Write what was measured as JSON, and return where.
+    """Write what was measured to a ``.json`` file, or to one in a folder, and return where.
 
-    Parameters
-    ----------
-    result : dict
-    path : Path
-        A file that ends in ``.json``; or a folder, which gets ``speed-<device>.json``, or
-        ``growth-<device>.json``.
-
-    Returns
-    -------
-    Path
+    In a folder it is ``speed-<device>.json`` or ``growth-<device>.json``.
     """
     if path.suffix != ".json":
         device = "-".join("".join(c if c.isalnum() else " " for c in result["device"]).split())

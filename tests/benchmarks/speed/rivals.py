@@ -1,4 +1,8 @@
-"""Who is measured: this project, plain Keras, PyTorch; each in a process of its own."""
+"""Who is measured: this project, plain Keras, PyTorch; each in a process of its own.
+
+A rival is made from a profile and a store of noise. Its methods `train`, `predict` and, for this
+project, `feed` take a batch size and a number of batches, and return the seconds that these took.
+"""
 
 import dataclasses
 import importlib.util
@@ -8,60 +12,52 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from unittest import mock
 
+import keras
 import numpy as np
 
+from genre_lib.experiment import NORMAL
+from genre_lib.experiment.models import compile_model
+from genre_lib.network import SegmentBatches, build_resnet1d
+from genre_lib.network.batches import nearest_samples
+from genre_lib.waveform import FULL_SCALE
+
 N_CLASSES = 10
-TRACKS_A_BATCH = 4  # in inference
+TRACKS_PER_BATCH = 4  # in inference
 
 SHARED_GPU = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
-"""The environment of processes none of which may take a whole GPU in advance."""
+"""The environment in which no process takes a whole GPU in advance."""
 
 
 class Project:
-    """This project: the network, its compilation and its feeding as a run has them.
-
-    Parameters
-    ----------
-    profile : Profile
-    store : SegmentStore
-        Of noise, as many tracks as a measurement needs.
-    """
+    """This project: its network, compiled and fed as in a run."""
 
     def __init__(self, profile, store):
-        from genre_lib.experiment.models import compile_model
-        from genre_lib.experiment.phases import NORMAL
-        from genre_lib.network.batches import nearest_samples
-
         self.profile, self.samples = profile, nearest_samples(store)
         self.segments = store.segments(window=profile.window)
         self.model = compile_model(profile, NORMAL, N_CLASSES)
 
     def _batches(self, count, batch_size, seed=None):
-        from genre_lib.network.batches import SegmentBatches
-
         rows = np.resize(np.arange(len(self.segments)), count)
         window = self.profile.window
         segments = self.segments.iloc[rows]
         return SegmentBatches(self.samples, segments, batch_size, window=window, seed=seed)
 
     def train(self, batch_size, n_batches):
-        """Train on some batches, and return the seconds that it took."""
+        """Train on some batches."""
         batches = self._batches(batch_size * n_batches, batch_size, seed=0)
         begin = time.perf_counter()
         self.model.fit(batches, epochs=1, shuffle=False, verbose=0)
         return time.perf_counter() - begin
 
     def predict(self, batch_size, n_batches):
-        """Predict some batches of segments, and return the seconds that it took."""
+        """Predict some batches."""
         batches = self._batches(batch_size * n_batches, batch_size)
         begin = time.perf_counter()
         self.model.predict(batches, verbose=0)
         return time.perf_counter() - begin
 
     def feed(self, batch_size, n_batches):
-        """Move some batches to where they are computed with, and return the seconds."""
-        import keras
-
+        """Move some batches to the device, and compute nothing."""
         batches = self._batches(batch_size * n_batches, batch_size, seed=0)
         begin = time.perf_counter()
         for index in range(len(batches)):
@@ -73,17 +69,10 @@ class Project:
 class PlainKeras:
     """Plain Keras in float32, fed with float32 NumPy arrays.
 
-    Parameters
-    ----------
-    profile : Profile
-    store : SegmentStore
-    jit_compile : bool
-        False is what the original did. Keras on JAX computes operation by operation then.
+    Without compilation, as in the original, Keras on JAX computes operation by operation.
     """
 
     def __init__(self, profile, store, jit_compile=False):
-        from genre_lib.network.resnet1d import build_resnet1d
-
         self.segments = store.read(store.segments(window=profile.window)["start"], profile.window)
         self.model = build_resnet1d(profile.window, N_CLASSES, profile.width, dtype="float32")
         self.model.compile(
@@ -98,14 +87,14 @@ class PlainKeras:
         return self.segments[rows, :, np.newaxis].astype(np.float32), rows % N_CLASSES
 
     def train(self, batch_size, n_batches):
-        """As `Project.train`."""
+        """Train on some batches."""
         x, y = self._arrays(batch_size * n_batches)
         begin = time.perf_counter()
         self.model.fit(x, y, batch_size=batch_size, verbose=0)
         return time.perf_counter() - begin
 
     def predict(self, batch_size, n_batches):
-        """As `Project.predict`."""
+        """Predict some batches."""
         x, _ = self._arrays(batch_size * n_batches)
         begin = time.perf_counter()
         self.model.predict(x, batch_size=batch_size, verbose=0)
@@ -113,19 +102,10 @@ class PlainKeras:
 
 
 class PyTorch:
-    """The same network in PyTorch, with all segments as int16 on the device from the beginning.
-
-    Parameters
-    ----------
-    profile : Profile
-    store : SegmentStore
-    compiled : bool
-        With `torch.compile`.
-    half : bool
-        In bfloat16, where PyTorch's automatic mixed precision holds it safe.
-    """
+    """The same network in PyTorch, with all segments as int16 on the device from the beginning."""
 
     def __init__(self, profile, store, compiled=False, half=False):
+        # Imported here: PyTorch need not be installed.
         import torch
 
         from tests.benchmarks.speed.torch_resnet1d import TorchResNet1D
@@ -159,7 +139,7 @@ class PyTorch:
     def _forward(self, start, batch_size):
         torch = self.torch
         rows = torch.arange(start, start + batch_size, device=self.device) % len(self.segments)
-        x = (self.segments[rows].float() / 2**15).contiguous(memory_format=self.format)
+        x = (self.segments[rows].float() / FULL_SCALE).contiguous(memory_format=self.format)
         with torch.autocast(self.device, torch.bfloat16, enabled=self.half):
             logits = self.network(x)
         return logits.float(), rows % N_CLASSES
@@ -169,7 +149,7 @@ class PyTorch:
             self.torch.cuda.synchronize()
 
     def train(self, batch_size, n_batches):
-        """As `Project.train`."""
+        """Train on some batches."""
         self.network.train()
         begin = time.perf_counter()
         for index in range(n_batches):
@@ -183,7 +163,7 @@ class PyTorch:
         return seconds
 
     def predict(self, batch_size, n_batches):
-        """As `Project.predict`."""
+        """Predict some batches."""
         self.network.eval()
         begin = time.perf_counter()
         with self.torch.inference_mode():
@@ -202,41 +182,19 @@ class PyTorch:
 
 @dataclasses.dataclass(frozen=True)
 class Rival:
-    """One of those that are measured, by name.
+    """One of those that are measured."""
 
-    Parameters
-    ----------
-    name : str
-        As the table shows it.
-    kind : type
-        A class of this module.
-    backend : str
-        Of Keras; empty for PyTorch.
-    options : dict
-        Of the class.
-    """
-
-    name: str
-    kind: type
-    backend: str = ""
-    options: dict = dataclasses.field(default_factory=dict)
+    name: str  # as the table shows it
+    kind: type  # a class of this module
+    backend: str = ""  # of Keras; empty for PyTorch
+    options: dict = dataclasses.field(default_factory=dict)  # of the class
 
 
 def list_rivals(half):
-    """List what can be measured with the packages that are installed.
+    """List what the installed packages can measure: this project on the chosen backend first.
 
-    Parameters
-    ----------
-    half : bool
-        Measure PyTorch in bfloat16, too.
-
-    Returns
-    -------
-    list of Rival
-        This project first, on the backend that the environment chooses.
+    With `half`, PyTorch is measured in bfloat16 (its automatic mixed precision), too.
     """
-    import keras
-
     chosen = keras.backend.backend()
     others = [b for b in ("jax", "tensorflow") if b != chosen and importlib.util.find_spec(b)]
     found = [Rival(f"this project, {b}", Project, b) for b in (chosen, *others)]
@@ -255,14 +213,7 @@ def list_rivals(half):
 
 
 class Process:
-    """A rival in a process of its own, which waits while others are measured.
-
-    Parameters
-    ----------
-    rival : Rival
-    profile : Profile
-    store : SegmentStore
-    """
+    """A rival in a process of its own, which waits while others are measured."""
 
     def __init__(self, rival, profile, store):
         env = {"KERAS_BACKEND": rival.backend} if rival.backend else {}
@@ -282,7 +233,7 @@ class Process:
             return None, f"{type(error).__name__}: {first_line}"
 
     def measure(self, what, batch_size, n_batches):
-        """Return, as `call` does, the seconds of a method of the rival with some batches."""
+        """Call a method of the rival; return its seconds and None, or None and what failed."""
         if self.unfit:
             return None, self.unfit
         return self.call(_measure, what, batch_size, n_batches)

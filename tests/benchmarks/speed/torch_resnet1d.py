@@ -1,4 +1,4 @@
-"""ResNet1D in PyTorch, to measure against: the network of `genre_lib.network.resnet1d`, layer by layer."""
+"""ResNet1D in PyTorch, to measure against: `genre_lib.network.build_resnet1d`, layer by layer."""
 
 import itertools
 
@@ -6,7 +6,7 @@ from torch import nn
 
 from genre_lib.network.resnet1d import RESIDUAL_FILTERS
 
-_SLOPE, _EPSILON = 0.3, 1e-3  # Keras' defaults, which the network has
+_SLOPE, _EPSILON = 0.3, 1e-3  # the defaults of Keras, as in the network
 
 
 class TorchResNet1D(nn.Module):
@@ -14,15 +14,7 @@ class TorchResNet1D(nn.Module):
 
     A waveform is an image of height 1 here: PyTorch keeps channels last (which some devices like
     better) for images alone, and computes a one-dimensional convolution as one of an image anyway.
-
-    Parameters
-    ----------
-    n_classes : int
-        Number of genres.
-    width : float
-        Factor on the number of filters.
-    bn_momentum : float
-        Of the moving statistics, as Keras counts it.
+    Momentum is counted as in Keras.
     """
 
     def __init__(self, n_classes=10, width=1.0, bn_momentum=0.99):

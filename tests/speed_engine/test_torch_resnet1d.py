@@ -2,7 +2,8 @@ import keras
 import numpy as np
 import pytest
 
-from genre_lib.network.resnet1d import SMALLEST_INPUT, Res1D, build_resnet1d
+from genre_lib.network import Res1D, build_resnet1d
+from genre_lib.waveform import FULL_SCALE, SHORTEST_WINDOW
 
 torch = pytest.importorskip("torch", reason="PyTorch is for the benchmark alone")
 
@@ -40,7 +41,7 @@ def test_it_has_as_many_parameters_as_the_network_of_the_report():
 
 def test_with_the_same_weights_it_computes_the_same():
     keras.utils.set_random_seed(0)
-    model = build_resnet1d(SMALLEST_INPUT, width=1 / 16)
+    model = build_resnet1d(SHORTEST_WINDOW, width=1 / 16)
     rng = np.random.default_rng(0)
     # Biases, scales and statistics that are not those of an untrained network.
     model.set_weights(
@@ -48,10 +49,12 @@ def test_with_the_same_weights_it_computes_the_same():
     )
     network = TorchResNet1D(width=1 / 16).eval()
     copy_weights(model, network)
-    samples = rng.integers(-(2**15), 2**15, (2, SMALLEST_INPUT, 1)).astype(np.int16)
+    samples = rng.integers(-FULL_SCALE, FULL_SCALE, (2, SHORTEST_WINDOW, 1)).astype(np.int16)
     expected = model.predict(samples, verbose=0)
     with torch.no_grad():
-        waveform = torch.from_numpy(samples[:, np.newaxis, np.newaxis, :, 0] / np.float32(2**15))
+        waveform = torch.from_numpy(
+            samples[:, np.newaxis, np.newaxis, :, 0] / np.float32(FULL_SCALE)
+        )
         probabilities = network(waveform).softmax(1).numpy()
     np.testing.assert_allclose(probabilities, expected, atol=1e-5)
     assert expected.max() < 0.99  # so that they could differ

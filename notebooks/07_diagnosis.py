@@ -1,0 +1,234 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown] tags=["notebook-only"]
+# # 7. Diagnosis
+#
+# **What you will do.** Look for what explains the results: overfitting, the number of a track's segments,
+# how far a probability can be believed, and labels that may be wrong.
+#
+# **What you will learn.** What an accuracy does not show, and what the original's three statements are worth
+# here.
+#
+# **What you need.** The runs of the notebooks before; those that are missing are trained first.
+
+# %% tags=["notebook-only"]
+if repository := "":  # on Colab, the address that you would `git clone`
+    import os
+
+    os.system(f"git clone -q --depth 1 {repository} genre; pip install -q -e genre")
+    os.chdir("genre")
+
+# %% tags=["parameters"]
+profile = None  # "smoke", "demo", "laptop" or "paper"; by default $GENRE_PROFILE, or "demo"
+data = None  # a folder of audio or of published results; by default $GENRE_DATA, or the demo corpus
+
+# %%
+from genre_lib.workspace import open_workspace
+
+workspace = open_workspace(profile, data)
+
+# %% [markdown]
+# # Diagnosis
+#
+# ## Does the network overfit?
+#
+# The original explains its result by overfitting: accuracy in training went on rising while that in
+# validation stopped. The gap between the two is taken at the best epoch, the one with the lowest loss in
+# validation, whose weights make all predictions here, and at the last. Accuracy in training is measured
+# during the epoch, before the weights are what they become, so that the gap is rather understated.
+
+# %%
+from genre_lib.display import escape_markdown, show_figure, show_table, show_text
+from genre_lib.experiment import NORMAL
+from genre_lib.results import accuracy_gaps, findings
+
+profile, runs = workspace.profile, workspace.runs()
+normal = runs[NORMAL]
+gaps = {phase.label: accuracy_gaps(found) for phase, found in runs.items() if found}
+if gaps:
+    show_table(
+        findings.mean_gaps(gaps),
+        "Overfitting: accuracy of segments in training and in validation and the gap between them, at the "
+        "best epoch and at the last, mean over the runs of each phase.",
+        formats=dict.fromkeys(next(iter(gaps.values())), "{:.1%}"),
+    )
+
+# %%
+if normal:
+    show_text(findings.on_overfitting(gaps))
+
+# %% [markdown]
+# ## Does it matter how segments are put together?
+#
+# A track is heard through all its segments, which overlap by three quarters. How many of them are needed?
+# To find out, only 1, 2, 4 … of them are kept, evenly spread: a track is cut into as many stretches of
+# equal length, and the segment in the middle of each is taken. The network stays as it is; only what is
+# averaged changes.
+#
+# The original takes the mean of the probabilities. The alternatives: a vote of the segments, the largest
+# probability in any segment, and the mean of the logarithms.
+
+# %%
+from genre_lib.figures import joined_segments
+from genre_lib.results import RULES, accuracy, pool, scores_by_segments
+
+if normal:
+    by_count = scores_by_segments(normal)
+    by_rule = {rule: pool(normal, rule) for rule in RULES}
+    show_figure(
+        joined_segments(
+            {count: accuracy(table) for count, table in by_count.items()},
+            {rule: accuracy(table) for rule, table in by_rule.items()},
+        ),
+        "Accuracy of tracks in the normal phase with 95% intervals. Left: by the number of segments whose "
+        "probabilities are averaged, evenly spread over the track. Right: by the rule that joins all segments.",
+    )
+
+# %%
+if normal:
+    show_text(findings.on_segments(by_count))
+
+# %%
+if normal:
+    show_table(
+        findings.compare_rules(by_rule),
+        "Accuracy of tracks by the rule that joins their segments, normal phase; the difference is paired, "
+        "track by track.",
+    )
+
+# %%
+if normal:
+    show_text(findings.on_rules(by_rule))
+
+# %% [markdown]
+# ## Can its probabilities be believed?
+#
+# A network that says 80% should be right in 80% of the cases. A reliability diagram puts this to the test
+# [@guo2017]: examples are sorted into ten bins by their confidence, the probability of the predicted
+# genre, and in each bin the share that is correct is set against the mean confidence. The expected
+# calibration error (ECE) is the mean distance of the two; where a bin holds few examples, chance alone
+# lifts it above zero. Whether confidence is too high or too low on the whole, the mean of confidence less
+# accuracy says, with the interval of the bootstrap over tracks.
+#
+# The probabilities of a track are the mean of those of its segments. They cannot be more confident than the
+# segments are on average: where these disagree confidence falls, whether or not the genre is right.
+
+# %%
+from genre_lib.figures import reliability_diagrams
+from genre_lib.results import confidences, reliability
+
+if normal:
+    examples = {of: confidences(normal, of) for of in ("segments", "tracks")}
+    show_figure(
+        reliability_diagrams({of: reliability(table) for of, table in examples.items()}),
+        "Reliability of the probabilities in the normal phase. Above: the share correct against the mean "
+        "confidence in ten bins; below the dotted line the network is over-confident. Below: the number of "
+        "examples in each bin.",
+    )
+
+# %%
+from genre_lib.results import summarize_calibration
+
+if normal:
+    show_table(
+        summarize_calibration(examples),
+        "Calibration of the normal phase on the test partitions.",
+        formats=dict.fromkeys(("confidence", "accuracy", "ECE"), "{:.1%}"),
+    )
+
+# %%
+if normal:
+    show_text(findings.on_calibration(examples))
+
+# %% [markdown]
+# ## Which labels do the networks doubt?
+#
+# Every track was tested by networks that had not been trained on it. Where they are sure of another genre,
+# the label may be wrong: confident learning [@northcutt2021] ranks the tracks by the probability of the
+# genre that they are filed under. A suspect is an invitation to listen, and no proof.
+
+# %%
+from genre_lib.faults import find_label_errors
+from genre_lib.results import out_of_fold
+
+if normal:
+    probabilities = out_of_fold(normal)
+    tested = workspace.tracks.set_index("track_id").loc[probabilities.index].reset_index()
+    suspects = find_label_errors(tested, probabilities)
+
+# %%
+names = {
+    "track_id": "track",
+    "suggested_genre": "suggested",
+    "score": "probability of its genre",
+    "verdict": "called an error",
+}
+if normal:
+    show_table(
+        suspects.head(10).rename(columns=names),
+        f"The ten most doubted labels of {len(suspects)} ({suspects['verdict'].sum()} are called errors).",
+        formats={"probability of its genre": "{:.3f}"},
+    )
+
+# %%
+if workspace.is_demo and normal:
+    show_text(findings.on_swapped_labels(workspace.planted, suspects))
+
+# %% tags=["keep-output"]
+from genre_lib.workspace import play
+
+if normal:
+    play(
+        workspace,
+        {
+            f"{suspect.track_id}, rather {suspect.suggested_genre}?": suspect.track_id
+            for suspect in suspects.head(5).itertuples()
+        },
+    )
+
+# %% [markdown]
+# ## Possible improvements
+#
+# The original proposed data augmentation, dropout, and another structure. Before any of them stands what
+# this report makes possible: intervals that tell an improvement from luck, partitions that keep
+# repetitions apart, and runs that anyone can repeat.
+
+# %% [markdown]
+# # Conclusion
+
+# %%
+from genre_lib.results import compare, original_groups
+
+compared = compare(original_groups(profile, runs), to="normal")
+show_text(findings.on_conclusion(compared, profile, escape_markdown(workspace.corpus_name)))
+
+# %% [markdown]
+# And the three statements that the original makes of its results? Whether another phase helps or does harm,
+# McNemar's exact test decides at the 5% level; where it cannot tell, the statement stays open.
+
+# %%
+if normal:
+    others = compared.drop("normal").dropna(subset="difference")
+    show_table(
+        findings.on_statements(gaps, others),
+        "What the original says of its results, held against the runs of this report.",
+    )
+
+# %% [markdown]
+# The original could not improve its result with regularisation or with gradient accumulation, and could not
+# say whether the differences meant anything. Here each difference comes with a test, each number with an
+# interval, and each run with everything that defines it. Change a hyper-parameter in one place, call
+# `make report` again, and the report says what it changed.

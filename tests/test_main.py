@@ -1,0 +1,50 @@
+"""The command line: what it prints, and how it ends."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from genre_lib.__main__ import main
+
+
+def call(*arguments):
+    """Return the exit status and all that is printed."""
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert isinstance(result.exception, SystemExit | None)  # never a traceback
+    return result.exit_code, result.output + str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["report", "--profile", "full"], "'full' is not one of"),
+        (["report", "--jobs", "0"], "0 is not in the range"),
+        (["report", "--data", "no/such/folder"], "no/such/folder"),
+        (["report", "--results", "no/such/folder"], "no/such/folder/results.json: is not there"),
+        (["publish", "--out", "out", "--data", "no/such/folder"], "no/such/folder"),
+        (["publish"], "Missing option '--out'"),
+        (["data", "check", "no/such/folder"], "no/such/folder"),
+    ],
+)
+def test_a_wrong_argument_is_told_without_a_traceback(arguments, expected):
+    status, said = call(*arguments)
+    assert status != 0
+    assert expected in said
+
+
+def test_what_is_wrong_with_a_folder_is_said_to_people_and_programs(tone_folder, tmp_path):
+    status, said = call("data", "check", tone_folder)
+    assert "14" in said
+    as_json_status, as_json = call("data", "check", tone_folder, "--json")
+    facts = json.loads(as_json.partition("\n")[0])
+    assert as_json_status == status == (0 if facts["trainable"] else 1)
+    absent_status, absent = call("data", "check", tmp_path / "absent", "--json")
+    assert absent_status == 1
+    assert "absent" in json.loads(absent.partition("\n")[0])["verdict"]
+
+
+def test_a_download_from_nowhere_is_told(tmp_path):
+    status, said = call("data", "fetch", tmp_path, "--url", "http://127.0.0.1:9/a.tar.gz")
+    assert status != 0
+    assert "genre_lib data fetch" in said

@@ -1,0 +1,39 @@
+import pytest
+from tones import TINY, write_tones
+
+from genre_lib.corpus import CorpusError
+from genre_lib.workspace import open_workspace
+
+
+def test_a_corpus_is_opened_under_a_profile(tone_folder, tmp_path):
+    workspace = open_workspace(TINY, tone_folder, tmp_path)
+    assert workspace.profile == TINY
+    assert workspace.corpus_name == f"corpus {tone_folder.name}"
+    assert not workspace.is_demo
+    assert len(workspace.tracks) == 14
+    assert open_workspace("smoke", tone_folder, tmp_path).profile.name == "smoke"
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(CorpusError, match="no/such"):
+        open_workspace(TINY, "no/such", tmp_path)
+
+
+def test_a_corpus_that_is_too_small_for_the_partitions_is_refused(tmp_path):
+    folder = write_tones(tmp_path / "few", tracks_per_genre=2)
+    with pytest.raises(CorpusError, match="few"):
+        open_workspace(TINY, folder, tmp_path)
+
+
+def test_an_unknown_profile_is_refused(tone_folder, tmp_path):
+    with pytest.raises(ValueError, match="full"):
+        open_workspace("full", tone_folder, tmp_path)
+
+
+def test_published_results_are_opened_with_their_own_profile(folder):
+    assert open_workspace("paper", results=folder).profile.name == "tiny"
+
+
+def test_data_and_results_contradict_each_other(folder, tmp_path):
+    with pytest.raises(ValueError, match="expected one of them"):
+        open_workspace(data=tmp_path, results=folder)
