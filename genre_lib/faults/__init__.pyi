@@ -1,6 +1,8 @@
 from .annotation import annotate as annotate
+from .annotation import count_artists as count_artists
 from .annotation import find_faults as find_faults
 from .catalogue import compare_with_catalogue as compare_with_catalogue
+from .catalogue import compare_with_planted as compare_with_planted
 from .catalogue import read_catalogue as read_catalogue
 from .checkup import check_corpus as check_corpus
 from .distortions import find_distortions as find_distortions
@@ -8,3 +10,4 @@ from .labels import find_label_errors as find_label_errors
 from .repetitions import find_exact_repetitions as find_exact_repetitions
 from .repetitions import find_same_recordings as find_same_recordings
 from .repetitions import repetition_groups as repetition_groups
+from .repetitions import same_recordings as same_recordings

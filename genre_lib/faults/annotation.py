@@ -78,3 +78,30 @@ def annotate(tracks, repetitions, distortions, published):
     table["repetition_group"] = repetition_groups(table, pairs[present])
     table["distorted"] |= tracks["track_id"].isin(distortions.query("verdict")["track_id"])
     return table
+
+
+def count_artists(annotated):
+    """Count the artists of each genre.
+
+    Parameters
+    ----------
+    annotated : pandas.DataFrame
+        As from `annotate`; at least one artist is known.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``genre``, ``tracks``, ``identified``, ``artists``, ``most frequent`` and ``tracks of that
+        one``; the last two are missing in a genre without a known artist.
+
+    Examples
+    --------
+    >>> count_artists(workspace.annotated)  # doctest: +SKIP
+    """
+    artists = annotated.groupby("genre")["artist"]
+    counts = artists.value_counts().reset_index(name="tracks of that one")
+    first = counts.drop_duplicates("genre").set_index("genre")
+    table = pd.DataFrame(
+        {"tracks": artists.size(), "identified": artists.count(), "artists": artists.nunique()}
+    )
+    return table.join(first.rename(columns={"artist": "most frequent"})).reset_index()

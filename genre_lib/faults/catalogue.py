@@ -51,7 +51,7 @@ def with_catalogue(corpus):
     return joined
 
 
-def compare_with_catalogue(corpus, pairs, column="same_work_group"):
+def compare_with_catalogue(corpus, pairs, column="same_work_group", without=None):
     """List the pairs that a detector found beside those that are published.
 
     Parameters
@@ -60,6 +60,8 @@ def compare_with_catalogue(corpus, pairs, column="same_work_group"):
         A corpus with GTZAN's track ids, and its `find_exact_repetitions` or `find_same_recordings`.
     column : str
         ``"same_work_group"`` or ``"exact_repetition_group"`` of `read_catalogue`.
+    without : pandas.DataFrame, optional
+        A table as it is returned: its pairs are left out.
 
     Returns
     -------
@@ -83,4 +85,42 @@ def compare_with_catalogue(corpus, pairs, column="same_work_group"):
     both = published & detected
     table["found_by"] = np.select([both, published], ["both", "catalogue"], "detector")
     named = table[published | detected]
+    if without is not None:
+        listed = pd.MultiIndex.from_frame(without[ends])
+        named = named[~pd.MultiIndex.from_frame(named[ends]).isin(listed)]
     return named.sort_values(["found_by", "group", *ends], ignore_index=True)
+
+
+def compare_with_planted(truth, recordings, distortions):
+    """Count how many of the faults planted in the demo corpus the detectors found.
+
+    Parameters
+    ----------
+    truth : pandas.DataFrame
+        The planted faults, as from `genre_lib.corpus.read_truth`.
+    recordings, distortions : pandas.DataFrame
+        As from `find_same_recordings` and `find_distortions`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per kind of fault: ``fault``, ``planted``, ``found``, ``found but not planted``.
+
+    Examples
+    --------
+    >>> compare_with_planted(workspace.planted, *workspace.faults)  # doctest: +SKIP
+    """
+    ends = ["track_id", "other_track_id"]
+    repeats = truth[truth["fault"].isin(["exact_repetition", "same_recording"])]
+    kinds = {
+        "repetitions": (repeats[ends], recordings.loc[recordings["verdict"], ends]),
+        "distorted tracks": (
+            truth.loc[truth["fault"] == "distorted", ends[:1]],
+            distortions.loc[distortions["verdict"], ends[:1]],
+        ),
+    }
+    rows = []
+    for kind, tables in kinds.items():
+        planted, found = (set(map(frozenset, table.to_numpy())) for table in tables)
+        rows.append((kind, len(planted), len(planted & found), len(found - planted)))
+    return pd.DataFrame(rows, columns=["fault", "planted", "found", "found but not planted"])

@@ -117,3 +117,32 @@ def repetition_groups(corpus, pairs):
     members = ids.groupby(connected_components(graph, directed=False)[1])
     first = members.transform("first").where(members.transform("size") > 1)
     return corpus["track_id"].map(first).rename("group")
+
+
+def same_recordings(corpus, recordings):
+    """Select the pairs of the same recording, and say which are exact and which cross genres.
+
+    Parameters
+    ----------
+    corpus : pandas.DataFrame
+        As from `genre_lib.corpus.load_corpus`.
+    recordings : pandas.DataFrame
+        As from `find_same_recordings`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The rows with a verdict, with ``exact`` (equal audio) and ``across_genres``, both bool.
+
+    Examples
+    --------
+    >>> same_recordings(corpus, find_same_recordings(corpus))["exact"].sum()  # doctest: +SKIP
+    """
+    same = recordings[recordings["verdict"]].reset_index(drop=True)
+    ends = ["track_id", "other_track_id"]
+    exact = pd.MultiIndex.from_frame(find_exact_repetitions(corpus)[ends])
+    genre = usable(corpus).set_index("track_id")["genre"]
+    return same.assign(
+        exact=pd.MultiIndex.from_frame(same[ends]).isin(exact),
+        across_genres=same["track_id"].map(genre) != same["other_track_id"].map(genre),
+    )

@@ -51,31 +51,34 @@ def _robust_top(histories):
 
 
 @styled
-def accuracies(table) -> Figure:
+def accuracies(compared, original=None) -> Figure:
     """Draw accuracies with their intervals, tracks and segments side by side.
 
     Parameters
     ----------
-    table : pandas.DataFrame
-        ``phase``, ``of`` (``"segments"`` or ``"tracks"``), ``value``, ``low``, ``high`` and
-        optionally ``original`` (quoted, may be missing), all as fractions.
+    compared : pandas.DataFrame
+        Indexed by phase, with ``segments`` and ``tracks``, as from `genre_lib.results.compare`.
+    original : dict of str to tuple of float, optional
+        By phase, the accuracies of segments and of tracks that the original reports, fractions.
 
     Examples
     --------
-    >>> figure = accuracies(pd.DataFrame(rows))  # doctest: +SKIP
+    >>> figure = accuracies(compare(named_runs))  # doctest: +SKIP
     """
-    names = list(dict.fromkeys(table["phase"]))
-    figure, axis = subplots(figsize=(WIDTH, 1.0 + 0.5 * len(names)))
+    figure, axis = subplots(figsize=(WIDTH, 1.0 + 0.5 * len(compared)))
     styles = {"segments": ("o", -0.12, BLUE), "tracks": ("s", 0.12, ORANGE)}
-    for of, (marker, shift, color) in styles.items():
-        rows = table[table["of"] == of]
-        places = rows["phase"].map(names.index) + shift
+    for which, (of, (marker, shift, color)) in enumerate(styles.items()):
+        values = pd.DataFrame(list(compared[of]), columns=["value", "low", "high"])
+        places = values.index + shift
         look = {"fmt": marker, "color": color, "capsize": 3, "label": of}
-        axis.errorbar(rows["value"], places, xerr=_errors(rows), **look)
-        if "original" in rows:
+        axis.errorbar(values["value"], places, xerr=_errors(values), **look)
+        if original:
+            quoted = [
+                original[name][which] if name in original else None for name in compared.index
+            ]
             look = {"fillstyle": "none", "markersize": 8, "label": f"{of}, original (quoted)"}
-            axis.plot(rows["original"].astype(float), places, marker, color=color, **look)
-    axis.set_yticks(range(len(names)), names)
+            axis.plot(pd.Series(quoted, dtype=float), places, marker, color=color, **look)
+    axis.set_yticks(range(len(compared)), compared.index)
     axis.invert_yaxis()
     axis.xaxis.set_major_formatter(PercentFormatter(1))
     axis.set(title="Accuracy, with 95% intervals", xlabel="accuracy", xlim=(0, 1))

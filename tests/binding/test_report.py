@@ -83,7 +83,7 @@ def test_a_report_of_kept_runs_trains_nothing(report, runs_before):
 def test_published_results_give_the_same_report_without_audio(workspace, text, tmp_path):
     publish(workspace, tmp_path / "results")
     home = tmp_path / "home"
-    page, pdf = make_report(out=tmp_path / "out", home=home, results=tmp_path / "results")
+    page, pdf = make_report(out=tmp_path / "out", home=home, data=tmp_path / "results")
     rendered = Page(page.read_text()).text
     assert pdf.read_bytes().startswith(b"%PDF")
     for fact in ("rendered from published results in results", "audio is not distributed"):
@@ -111,4 +111,4 @@ def test_what_a_report_is_made_from_is_listed(tone_folder, tmp_path):
 def test_another_profile_than_that_of_the_results_is_refused(tmp_path):
     results = ROOT / "report" / "published" / "gtzan_four"
     with pytest.raises(ValueError, match=r"'paper': the results in .* are of the profile 'laptop'"):
-        make_report("paper", out=tmp_path / "out", results=results)
+        make_report("paper", results, tmp_path / "out")

@@ -15,7 +15,6 @@ from genre_lib.experiment import (
     split_segments,
 )
 from genre_lib.faults import annotate, read_catalogue
-from genre_lib.faults.annotation import is_gtzan
 
 GTZAN = read_catalogue()[["track_id", "genre"]]
 NO_PAIRS = pd.DataFrame({"track_id": [], "other_track_id": [], "verdict": []}).astype(
@@ -49,16 +48,6 @@ def test_of_repetitions_the_first_stays_and_distorted_tracks_go(tracks):
     assert list(divide(annotated, "no_repetitions", 3).index) == list("abdeghi")
 
 
-def test_what_is_found_and_what_is_published_both_count():
-    known = read_catalogue().dropna(subset=["exact_repetition_group"])
-    first, second = known.groupby("exact_repetition_group")["track_id"].apply(list).iloc[0][:2]
-    lone = read_catalogue().query("exact_repetition_group.isna()")["track_id"].iloc[0]
-    tracks = GTZAN[GTZAN["track_id"].isin([first, second, lone])]
-    annotated = annotate(tracks, pairs_of((lone, second)), NO_DISTORTIONS, published=True)
-    assert annotated["repetition_group"].nunique() == 1
-    assert annotated["repetition_group"].notna().all()
-
-
 def test_artists_must_be_known(tracks):
     annotated = annotate(tracks, NO_PAIRS, NO_DISTORTIONS, published=False)
     with pytest.raises(ValueError, match="use the protocol no_repetitions"):
@@ -68,11 +57,6 @@ def test_artists_must_be_known(tracks):
 def test_an_unknown_protocol_is_refused(tracks):
     with pytest.raises(ValueError, match="'mine' is not one of original"):
         divide(tracks, "mine")
-
-
-def test_gtzan_is_known_by_its_ids(tracks):
-    assert is_gtzan(GTZAN.sample(20, random_state=0))
-    assert not is_gtzan(tracks)
 
 
 def test_leakage_counts_relatives_in_training(tracks):

@@ -1,51 +1,24 @@
+"""Many runs: in this process, in workers and on a cluster they come out alike; failures are told."""
+
 import dataclasses
-import json
 import os
-import pickle
 
 import joblib
 import numpy as np
 import pytest
 from distributed import LocalCluster
+from tones import TINY
 
-from genre_lib.binding.report import describe
-from genre_lib.corpus.store import build_store
-from genre_lib.corpus.tracks import load_corpus
-from genre_lib.experiment import models
-from genre_lib.experiment.kept import failed_runs, load_runs
-from genre_lib.experiment.phases import NORMAL
-from genre_lib.experiment.profiles import SMOKE
-from genre_lib.experiment.runs import Run
-from genre_lib.experiment.scheduling import RunError, fit_runs, side_by_side
-from genre_lib.workspace.workspace import Workspace
+from genre_lib.experiment import NORMAL, KeptRuns, Run, RunError, fit_run, fit_runs, models
 
-TINY = dataclasses.replace(
-    SMOKE,
-    name="tiny",
-    n_partitions=3,
-    rotations=3,
-    protocols=("original",),
-    l2_lambdas=(),
-    variants=(),
-)
 RUNS = [Run(TINY, NORMAL, rotation) for rotation in range(2)]
 IMPOSSIBLE = Run(TINY, NORMAL, rotation=99)
 
 
 @pytest.fixture(scope="module")
-def corpus(tone_corpus):
-    return load_corpus(tone_corpus, min_samples=TINY.window, progress=False)
-
-
-@pytest.fixture(scope="module")
-def store(corpus, tmp_path_factory):
-    return build_store(corpus, tmp_path_factory.mktemp("cache"), progress=False)
-
-
-@pytest.fixture(scope="module")
-def here(store, tmp_path_factory):
+def here(tone_store, tmp_path_factory):
     """The runs as they come out in this process."""
-    return fit_runs(RUNS, store, tmp_path_factory.mktemp("here"), progress=False, jobs=1)
+    return fit_runs(RUNS, tone_store, tmp_path_factory.mktemp("here"), progress=False, jobs=1)
 
 
 def assert_same(results, expected):
@@ -63,7 +36,7 @@ def break_networks(monkeypatch, rotation="any"):
             raise MemoryError("no room for the network\nsecond line")
         return whole(run, n_classes)
 
-    monkeypatch.setattr(experiment, "build_model", build_model)
+    monkeypatch.setattr(models, "build_model", build_model)
 
 
 @pytest.fixture
@@ -74,87 +47,99 @@ def only_elsewhere(monkeypatch):
         monkeypatch.setenv(f"TF_NUM_{kind}OP_THREADS", "0")
 
 
-def test_a_store_is_pickled_without_its_samples(store):
-    store.tracks["artist"] = "somebody"
-    pickled = pickle.dumps(store)
-    again = pickle.loads(pickled)
-    assert len(pickled) < 10_000 < store.samples.nbytes
-    assert isinstance(again.samples, np.memmap)
-    np.testing.assert_array_equal(again.samples, store.samples)
-    assert again.tracks.equals(store.tracks)
-
-
-def test_a_store_opened_by_a_relative_path_opens_elsewhere(corpus, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    pickled = pickle.dumps(build_store(corpus, "cache", progress=False))
-    monkeypatch.chdir("/")
-    assert len(pickle.loads(pickled).samples) == corpus["n_samples"].sum()
+@pytest.fixture
+def small_network_here(small_network, monkeypatch):
+    monkeypatch.setattr(models, "build_resnet1d", small_network)
 
 
 @pytest.mark.usefixtures("only_elsewhere")
-def test_worker_processes_train_what_this_one_does_and_pass_a_run_that_fails(store, here, tmp_path):
+def test_worker_processes_train_what_this_one_does_and_pass_a_run_that_fails(
+    tone_store, here, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("GENRE_JOBS", "2")
     with pytest.warns(UserWarning, match="normal, rotation 100, seed 0: IndexError: "):
-        results = fit_runs([IMPOSSIBLE, *RUNS], store, tmp_path, progress=False, jobs=2)
+        results = fit_runs([IMPOSSIBLE, *RUNS], tone_store, tmp_path, progress=False)
     assert_same(results, here)
 
 
 @pytest.mark.usefixtures("only_elsewhere")
-def test_a_dask_cluster_trains_what_this_process_does(store, here, tmp_path, monkeypatch):
+def test_a_dask_cluster_trains_what_this_process_does(tone_store, here, tmp_path, monkeypatch):
     with LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
     ) as cluster:
         monkeypatch.setenv("GENRE_SCHEDULER", cluster.scheduler_address)
-        results = fit_runs(RUNS, store, tmp_path, progress=False)
+        results = fit_runs(RUNS, tone_store, tmp_path, progress=False)
     assert_same(results, here)
 
 
-def test_a_cluster_that_would_not_be_used_is_refused(monkeypatch):
+def test_a_cluster_that_would_not_be_used_is_refused(tone_store, tmp_path, monkeypatch):
     with LocalCluster(
         n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
     ) as cluster:
         monkeypatch.setenv("GENRE_SCHEDULER", cluster.scheduler_address)
         with pytest.raises(RuntimeError, match="single thread"):
-            list(side_by_side(len, ["work"], jobs=2))
+            fit_runs(RUNS, tone_store, tmp_path, progress=False)
 
 
-def test_a_backend_that_the_caller_chooses_counts(monkeypatch):
+def test_a_backend_that_the_caller_chooses_counts(tone_store, tmp_path, monkeypatch):
+    # Threads of this process meet its broken networks; worker processes would not.
+    break_networks(monkeypatch)
     monkeypatch.setattr(os, "environ", os.environ.copy())
-    with joblib.parallel_config(backend="threading"):
-        assert list(side_by_side(lambda _: os.getpid(), [1, 2], jobs=2)) == [os.getpid()] * 2
+    with (
+        joblib.parallel_config(backend="threading"),
+        pytest.warns(UserWarning, match="no room"),
+        pytest.raises(RunError, match="no room"),
+    ):
+        fit_runs(RUNS, tone_store, tmp_path, progress=False, jobs=2)
 
 
-def test_jobs_that_are_no_number_are_refused(store, tmp_path, monkeypatch):
-    for wanted in ("many", "0", "-1"):
-        monkeypatch.setenv("GENRE_JOBS", wanted)
-        with pytest.raises(ValueError, match="GENRE_JOBS"):
-            fit_runs(RUNS, store, tmp_path, progress=False)
+@pytest.mark.parametrize("wanted", ["many", "0", "-1"])
+def test_jobs_that_are_no_number_are_refused(wanted, tone_store, tmp_path, monkeypatch):
+    monkeypatch.setenv("GENRE_JOBS", wanted)
+    with pytest.raises(ValueError, match=f"GENRE_JOBS='{wanted}': expected"):
+        fit_runs(RUNS, tone_store, tmp_path, progress=False)
 
 
-def test_a_run_that_fails_is_noted_and_tried_again(corpus, store, tmp_path, monkeypatch):
-    workspace = Workspace(TINY, "tones", False, corpus, store, tmp_path, tmp_path / "cache")
+@pytest.mark.usefixtures("small_network_here")
+def test_a_run_that_fails_is_noted_and_tried_again(tone_store, tmp_path, monkeypatch):
+    runs = [Run(dataclasses.replace(TINY, name="again"), NORMAL, rotation) for rotation in range(2)]
+    kept = KeptRuns(tmp_path, tone_store.fingerprint)
     with monkeypatch.context() as patch:
         break_networks(patch, 1)
         with pytest.warns(UserWarning, match="normal, rotation 2, seed 0: MemoryError: no room"):
-            results = fit_runs(RUNS, store, tmp_path, progress=False)
-    assert list(results) == RUNS[:1]
-    (failed,) = failed_runs(RUNS, tmp_path, store.fingerprint).to_dict("records")
-    reason = "MemoryError: no room for the network"
-    assert failed == {"phase": "normal", "rotation": 2, "seed": 0, "reason": reason}
-    (record,) = tmp_path.rglob("*.failed.json")
-    assert "second line" in json.loads(record.read_text())["traceback"]
-    described = dict(describe(workspace, "a second"))["Runs"]
-    assert described.startswith(f"1 of 4; failed: normal rotation 2, seed 0: {reason}; kept under")
+            results = fit_runs(runs, tone_store, tmp_path, progress=False)
+    assert list(results) == runs[:1]
+    assert kept.failures(runs) == {runs[1]: "MemoryError: no room for the network"}
 
-    assert list(fit_runs(RUNS, store, tmp_path, progress=False)) == RUNS
-    assert failed_runs(RUNS, tmp_path, store.fingerprint).empty
+    assert list(fit_runs(runs, tone_store, tmp_path, progress=False)) == runs
+    assert kept.failures(runs) == {}
     assert not list(tmp_path.rglob("*.failed.json"))
 
 
-def test_where_all_runs_fail_the_error_names_the_reasons(store, tmp_path, monkeypatch):
+@pytest.mark.usefixtures("small_network_here")
+def test_runs_in_a_row_are_what_they_are_alone(tone_store, tmp_path):
+    profile = dataclasses.replace(TINY, name="row")
+    first, second = (Run(profile, NORMAL, 0, seed=seed) for seed in (0, 1))
+    row = fit_runs([first, second], tone_store, tmp_path / "row", progress=False)
+    alone = fit_run(second, tone_store, tmp_path / "alone", progress=False)
+    assert_same({second: row[second]}, {second: alone})
+    np.testing.assert_allclose(
+        row[second].history["val_loss"], alone.history["val_loss"], rtol=1e-3
+    )
+    assert np.abs(row[second].probabilities - row[first].probabilities).max() > 1e-3
+
+
+def test_if_all_runs_fail_the_error_names_the_reasons(tone_store, tmp_path, monkeypatch):
     break_networks(monkeypatch, 1)
     with (
         pytest.warns(UserWarning, match="failed"),
         pytest.raises(RunError, match=r"(?s)rotation 100.*IndexError.*rotation 2.*no room"),
     ):
-        fit_runs([IMPOSSIBLE, RUNS[1]], store, tmp_path, progress=False)
-    assert load_runs(RUNS, tmp_path, store.fingerprint) == {}
+        fit_runs([IMPOSSIBLE, RUNS[1]], tone_store, tmp_path, progress=False)
+    assert KeptRuns(tmp_path, tone_store.fingerprint).load_all(RUNS) == {}
+
+
+def test_runs_that_are_kept_are_not_trained_again(here, tone_store, monkeypatch):
+    break_networks(monkeypatch)
+    runs_dir = here[RUNS[0]].folder.parents[3]
+    assert_same(fit_runs(RUNS, tone_store, runs_dir, progress=False), here)

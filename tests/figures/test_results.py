@@ -36,9 +36,9 @@ def test_an_exploding_loss_does_not_flatten_the_others():
 
 @pytest.mark.parametrize("quoted", [True, False])
 def test_accuracies_have_intervals_and_what_is_quoted(quoted, texts):
-    rows = [("normal", "segments", 0.5, 0.4, 0.6), ("normal", "tracks", 0.7, 0.5, 0.8)]
-    table = pd.DataFrame(rows, columns=["phase", "of", "value", "low", "high"])
-    figure = accuracies(table.assign(original=[0.52, None]) if quoted else table)
+    row = {"segments": Accuracy(0.5, 0.4, 0.6), "tracks": Accuracy(0.7, 0.5, 0.8)}
+    table = pd.DataFrame([row, row], index=["normal", "whole batches"])
+    figure = accuracies(table, {"normal": (0.52, 0.55)} if quoted else None)
     shown = texts(figure)
     assert {"normal", "segments", "tracks", "Accuracy, with 95% intervals"} <= shown
     assert ("segments, original (quoted)" in shown) == quoted

@@ -26,6 +26,11 @@ DRAWINGS = {
 }
 
 
+@pytest.fixture(scope="module")
+def expected():
+    return {name: figure_png(draw()) for name, draw in DRAWINGS.items()}
+
+
 @pytest.mark.parametrize(
     "settings",
     [
@@ -36,11 +41,10 @@ DRAWINGS = {
     ],
     ids=["usetex", "sizes", "colours", "dark"],
 )
-@pytest.mark.parametrize("draw", DRAWINGS.values(), ids=DRAWINGS)
-def test_what_a_user_has_set_changes_no_figure(draw, settings):
-    expected = figure_png(draw())
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_what_a_user_has_set_changes_no_figure(name, settings, expected):
     with plt.rc_context(settings):
-        assert figure_png(draw()) == expected
+        assert figure_png(DRAWINGS[name]()) == expected[name]
 
 
 def test_a_figure_leaves_the_settings_as_they_were():

@@ -2,7 +2,7 @@ import pytest
 from tones import TINY, write_tones
 
 from genre_lib.corpus import CorpusError
-from genre_lib.workspace import open_workspace
+from genre_lib.workspace import choose_profile, open_workspace
 
 
 def test_a_corpus_is_opened_under_a_profile(tone_folder, tmp_path):
@@ -30,10 +30,24 @@ def test_an_unknown_profile_is_refused(tone_folder, tmp_path):
         open_workspace("full", tone_folder, tmp_path)
 
 
-def test_published_results_are_opened_with_their_own_profile(folder):
-    assert open_workspace("paper", results=folder).profile.name == "tiny"
+def test_published_results_are_opened_with_their_own_profile(folder, monkeypatch):
+    monkeypatch.setenv("GENRE_PROFILE", "paper")
+    workspace = open_workspace(data=folder)
+    assert workspace.profile == choose_profile(data=folder)
+    assert (workspace.profile.name, workspace.has_audio) == ("tiny", False)
 
 
-def test_data_and_results_contradict_each_other(folder, tmp_path):
-    with pytest.raises(ValueError, match="expected one of them"):
-        open_workspace(data=tmp_path, results=folder)
+def test_another_profile_than_that_of_published_results_is_refused(folder):
+    with pytest.raises(ValueError, match=r"'paper': the results in .* are of the profile 'tiny'"):
+        open_workspace("paper", folder)
+
+
+def test_the_environment_chooses_what_is_not_given(tone_folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("GENRE_PROFILE", "smoke")
+    monkeypatch.setenv("GENRE_DATA", str(tone_folder))
+    monkeypatch.setenv("GENRE_HOME", str(tmp_path))
+    workspace = open_workspace()
+    assert workspace.profile.name == choose_profile().name == "smoke"
+    assert workspace.corpus_name == f"corpus {tone_folder.name}"
+    assert workspace.runs_dir == tmp_path / "runs"
+    assert choose_profile("demo").name == "demo"

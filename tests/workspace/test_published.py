@@ -7,7 +7,7 @@ import pytest
 
 from genre_lib.experiment import NORMAL
 from genre_lib.results import accuracy, findings, pool
-from genre_lib.workspace import PublicationError, open_published, open_workspace
+from genre_lib.workspace import PublicationError, open_published
 from genre_lib.workspace.published import read_profile
 
 
@@ -108,6 +108,6 @@ def test_a_description_of_something_else_is_refused(folder, change, expected):
 
 
 def test_a_folder_without_results_is_refused(tmp_path):
-    for read in (open_published, read_profile, lambda path: open_workspace(results=path)):
+    for read in (open_published, read_profile):
         with pytest.raises(PublicationError, match=r"results.json: is not there"):
             read(tmp_path)
