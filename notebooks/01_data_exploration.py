@@ -391,11 +391,16 @@ else:
 # relative among the tracks that the network was trained on?
 
 # %%
-from genre_lib.experiment import compare_protocols
+from genre_lib.experiment import count_leaks
 
-leaks, refused = compare_protocols(annotated, profile.n_partitions, profile.partition_seed)
+leaks, refused = count_leaks(annotated, profile)
+names = {
+    "test": "tested",
+    "repeated": "with a repetition in training",
+    "same_artist": "with their artist in training",
+}
 show_table(
-    leaks,
+    leaks.rename(columns=names).rename(lambda name: name.replace("_", " ")).reset_index(),
     "Test tracks over all rotations (the fault-filtered split has one) that have a repetition, or their "
     "artist, among the training tracks of their rotation.",
 )

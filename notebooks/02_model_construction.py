@@ -60,7 +60,9 @@ show_table(
 )
 
 # %%
-trainable = sum(variable.value.size for variable in model.trainable_variables)
+import math
+
+trainable = sum(math.prod(variable.shape) for variable in model.trainable_variables)
 show_text(
     f"The network has **{trainable:,} trainable parameters**; the original reports 4,086,794 "
     "(quoted). Only this reading of the table gives that number: the shortcut has a convolution and "
@@ -132,10 +134,14 @@ except ValueError as error:
 #   when an epoch has few updates. The profile says which momentum was used here.
 
 # %%
+from genre_lib.results import findings
 from genre_lib.workspace import choose_profile
 
 profile = choose_profile(profile, data)
-show_table(profile.describe(), f"The profile *{profile.name}*, and what the original reports.")
+show_table(
+    findings.describe_profile(profile),
+    f"The profile *{profile.name}*, and what the original reports.",
+)
 
 # %% [markdown]
 # ## Limitations

@@ -48,14 +48,14 @@ workspace = open_workspace(profile, data)
 # $$w_t = w_{t-1} - \eta \sum_{i=1}^{N} \mathrm{grad}_i$$
 #
 # The original changed an optimizer from a forum [@so56946898] to do it, with 8 steps of 10 segments. Here
-# it is the training step of the model, and any optimizer does. These are the library's own lines, for the
-# backend that computes here:
+# it is the training step of the model, and any optimizer does. These are the library's own lines for
+# TensorFlow (`jax_step`, beside them, does the same on JAX):
 
 # %%
 from genre_lib.display import show_figure, show_source, show_table, show_text
 from genre_lib.network import GradientAccumulationModel
 
-show_source(GradientAccumulationModel.accumulating_step())
+show_source(GradientAccumulationModel.tensorflow_step)
 
 # %% [markdown]
 # Each micro-batch counts by its size, so the sum is the gradient of the mean loss over the whole batch: for

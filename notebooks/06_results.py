@@ -52,7 +52,6 @@ workspace = open_workspace(profile, data)
 
 # %%
 from genre_lib.display import escape_markdown, show_figure, show_table, show_text
-from genre_lib.experiment import NORMAL
 from genre_lib.results import compare, findings, original_groups
 
 profile, runs = workspace.profile, workspace.runs()
@@ -160,11 +159,20 @@ from genre_lib.experiment import count_leaks
 
 protocols = workspace.runs(*workspace.protocol_phases())
 show_text(findings.on_gaps(profile, protocols))
-table = compare({phase.protocol: found for phase, found in protocols.items()}, to="original")
-leaks = count_leaks(workspace.annotated, protocols, profile)
-shown = table[["segments", "tracks", "rotations"]].join(leaks).rename(lambda x: x.replace("_", " "))
+by_protocol = {phase.protocol: found for phase, found in protocols.items()}
+tested = {name: {run.facts["rotation"] for run in found} for name, found in by_protocol.items()}
+
+# %%
+table = compare(by_protocol, to="original")
+leaks, _ = count_leaks(workspace.annotated, profile, tested)
+names = {"test": "test tracks", "same_artist": "same artist"}
+columns = ["segments", "tracks", "rotations", "test tracks", "repeated", "same artist"]
 show_table(
-    shown.rename_axis("protocol").reset_index(),
+    table[columns[:3]]
+    .join(leaks.drop(columns="tracks").rename(columns=names))[columns]
+    .rename(lambda name: name.replace("_", " "))
+    .rename_axis("protocol")
+    .reset_index(),
     "The normal phase under each protocol, with 95% intervals, and how many of the test tracks have a "
     "repetition, or their artist, among the training tracks of their rotation.",
 )

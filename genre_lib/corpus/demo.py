@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import soundfile
-from tqdm.contrib.concurrent import thread_map
 
 from genre_lib.corpus.synthesis import RECIPES, play
 from genre_lib.files import locked, remove_leftovers, whole_folder
+from genre_lib.progress import thread_map
 from genre_lib.waveform import FULL_SCALE, SAMPLE_RATE
 
 # Per fault: the genre of the faulty track, and the genre that it repeats or is really played as.
@@ -104,7 +104,7 @@ def _is_there(folder, wanted):
 def _write(folder, tracks_per_genre, seconds, seed, progress):
     tracks = [(genre, number) for genre in RECIPES for number in range(tracks_per_genre)]
     write = functools.partial(_write_track, folder, seconds, seed)
-    thread_map(write, tracks, desc="Playing", unit="track", disable=not progress)
+    thread_map(write, tracks, desc="Playing", unit="track", progress=progress)
     truth, planted, repeated = [], collections.Counter(), collections.Counter()
     for fault, (genre, other) in ((name, pair) for name in _FAULTS for pair in _FAULTS[name]):
         # Faulty tracks are taken from the end, repeated ones from the beginning: no track is both.

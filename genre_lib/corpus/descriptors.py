@@ -3,9 +3,9 @@
 import librosa
 import numpy as np
 import pandas as pd
-from tqdm.contrib.concurrent import thread_map
 
 from genre_lib.corpus.audio import read_audio
+from genre_lib.progress import thread_map
 from genre_lib.waveform import FULL_SCALE, SAMPLE_RATE
 
 
@@ -26,7 +26,7 @@ def describe_tracks(tracks):
     --------
     >>> describe_tracks(usable(corpus)).groupby("genre")["level"].median()  # doctest: +SKIP
     """
-    rows = thread_map(_describe, tracks["path"], desc="Describing", unit="track")
+    rows = thread_map(_describe, tracks["path"], desc="Describing", unit="track", progress=True)
     measured = pd.DataFrame(rows, columns=["seconds", "level", "centroid"])
     return pd.concat([tracks[["track_id", "genre"]].reset_index(drop=True), measured], axis=1)
 

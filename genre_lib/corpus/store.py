@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm.contrib.concurrent import thread_map
 
 from genre_lib.corpus.audio import read_audio
 from genre_lib.corpus.tracks import describe_left_out, digest, fingerprint, genre_names, usable
 from genre_lib.files import locked, remove_leftovers, whole_folder
+from genre_lib.progress import thread_map
 from genre_lib.waveform import MAX_SEGMENTS, WINDOW, hop_of
 
 _FORMAT = 1
@@ -153,7 +153,7 @@ def _write_store(table, tracks, folder, progress):
     header = np.lib.format.open_memmap(target, mode="w+", dtype="<i2", shape=shape).offset
     copy = functools.partial(_copy_track, target, header)
     columns = [table.tracks["offset"], *(tracks[c] for c in ("path", "n_samples", "sha256"))]
-    thread_map(copy, *columns, desc="Storing", unit="track", disable=not progress)
+    thread_map(copy, *columns, desc="Storing", unit="track", progress=progress)
     table.tracks.to_csv(folder / _TRACKS, index=False)
     facts = {"fingerprint": table.fingerprint, "genres": table.genres}
     (folder / _FACTS).write_text(json.dumps(facts))

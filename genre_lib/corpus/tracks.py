@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm.contrib.concurrent import thread_map
 
 from genre_lib.corpus.audio import AUDIO_SUFFIXES, AudioError, read_audio
+from genre_lib.progress import thread_map
 from genre_lib.waveform import SAMPLE_RATE, WINDOW
 
 COLUMNS = ["track_id", "genre", "label", "file", "path", "n_samples", "status", "detail", "sha256"]
@@ -61,7 +61,7 @@ def load_corpus(folder, *, min_samples=WINDOW, progress=True):
     folder = Path(folder).expanduser()
     tracks = _list_tracks(folder)
     inspect = functools.partial(_inspect, min_samples=min_samples)
-    found = thread_map(inspect, tracks["path"], desc="Reading", unit="track", disable=not progress)
+    found = thread_map(inspect, tracks["path"], desc="Reading", unit="track", progress=progress)
     tracks = pd.concat([tracks, pd.DataFrame(found)], axis=1)
     second = tracks["track_id"].duplicated()
     first = tracks.groupby("track_id")["file"].transform("first")

@@ -17,6 +17,7 @@ from .profiles import PROFILES as PROFILES
 from .profiles import SMOKE as SMOKE
 from .profiles import Profile as Profile
 from .profiles import get_profile as get_profile
+from .protocols import count_leaks as count_leaks
 from .protocols import divide as divide
 from .protocols import leakage as leakage
 from .protocols import split_segments as split_segments
@@ -25,4 +26,6 @@ from .runs import plan as plan
 from .scheduling import RunError as RunError
 from .scheduling import fit_runs as fit_runs
 from .training import fit_run as fit_run
+from .updates import compare_reductions as compare_reductions
+from .updates import measure_statistics as measure_statistics
 from .updates import measure_updates as measure_updates

@@ -30,10 +30,8 @@ class Phase:
         Its name in tables and figures; `name` by default.
     network : dict of str to object
         Arguments of `genre_lib.network.build_resnet1d` that differ from the profile's.
-    accumulates : bool
-        Train on accumulated gradients.
-    whole_batch : bool
-        Train on the batches of the accumulation phase in one piece.
+    accumulates, whole_batch : bool
+        Train on the large batches of the accumulation phase: in micro-batches, or in one piece.
     reestimates : bool
         Estimate the statistics of batch normalisation anew before each validation.
     patience_in_updates : bool

@@ -30,6 +30,10 @@ _EXPECTED = {
     **dict.fromkeys(_COUNTS, ("a whole number from 1", _whole)),
     **dict.fromkeys(("learning_rate", "patience"), ("a number from 0", _number)),
     "window": (f"a whole number from {_AT_LEAST}", lambda n: _whole(n, SHORTEST_WINDOW)),
+    "n_partitions": (
+        "one each for training, validation and test: use 3 or more",
+        lambda n: _whole(n, 3),
+    ),
     "width": ("a number above 0", lambda x: _number(x) and x > 0),
     "bn_momentum": ("a number from 0 and below 1", lambda x: _number(x) and x < 1),
     "l2_lambdas": ("a tuple of numbers from 0, each once", lambda xs: _tuple(xs, _number)),
@@ -128,11 +132,6 @@ class Profile:
         for name, (expected, holds) in _EXPECTED.items():
             if not holds(getattr(self, name)):
                 raise ValueError(f"{name}={getattr(self, name)!r}: expected {expected}.")
-        if self.n_partitions < 3:
-            raise ValueError(
-                f"n_partitions={self.n_partitions}: training, validation and test need one each; "
-                "use 3 or more."
-            )
         names = ("rotations", "other_rotations", "variant_rotations")
         if not all(1 <= getattr(self, name) <= self.n_partitions for name in names):
             given = ", ".join(f"{name}={getattr(self, name)}" for name in names)

@@ -55,8 +55,8 @@ def divide(tracks, protocol="original", n_partitions=6, seed=0):
 
 
 def _published_split(tracks):
-    split = tracks.set_index("track_id")["fault_filtered_split"].map(_SPLIT).dropna()
-    genres = tracks.set_index("track_id")["genre"]
+    tracks = tracks.set_index("track_id")
+    split, genres = tracks["fault_filtered_split"].map(_SPLIT).dropna(), tracks["genre"]
     for name, number in _SPLIT.items():
         missing = set(genres) - set(genres[split.index[split == number]])
         if missing:
@@ -68,28 +68,7 @@ def _published_split(tracks):
 
 
 def leakage(tracks, partition):
-    """Count the test tracks of each rotation that have a relative among its training tracks.
-
-    Parameters
-    ----------
-    tracks : pandas.DataFrame
-        As returned by `genre_lib.faults.annotate`.
-    partition : pandas.Series
-        As returned by `divide`; tracks that are not in it take no part.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per rotation: ``rotation`` (from 1), ``test`` (test tracks), ``repeated`` (those
-        with a repetition in training), ``same_artist`` (those whose artist is in training).
-
-    Examples
-    --------
-    >>> tracks = pd.DataFrame({"track_id": list("abc"), "artist": list("PQP")})
-    >>> tracks["repetition_group"] = None
-    >>> leakage(tracks, pd.Series([0, 1, 2], index=list("abc")))["same_artist"].tolist()
-    [1, 0, 0]
-    """
+    """Count the test tracks of each rotation with a repetition, or their artist, in training."""
     tracks = tracks[tracks["track_id"].isin(partition.index)].reset_index(drop=True)
     part = partition.loc[tracks["track_id"]].to_numpy()
     rows = []
@@ -102,23 +81,50 @@ def leakage(tracks, partition):
     return pd.DataFrame(rows)
 
 
-def split_segments(run, store):
-    """List the segments that a run trains, validates and tests on.
+def count_leaks(tracks, profile, tested=None):
+    """Count under each protocol how many test tracks have a relative in training.
 
     Parameters
     ----------
-    run : Run
-    store : SegmentStore
-        Protocols other than the original's need the columns of `genre_lib.faults.annotate`.
+    tracks : pandas.DataFrame
+        As returned by `genre_lib.faults.annotate`.
+    profile : Profile
+        Its partitions are used.
+    tested : dict of str to set of int, optional
+        By protocol, the rotations that count, from 0. By default all rotations of all protocols.
 
     Returns
     -------
-    dict of str to pandas.DataFrame
-        ``"train"``, ``"valid"``, ``"test"``: one row per segment, as in `SegmentStore.segments`.
+    pandas.DataFrame
+        Indexed by protocol: ``tracks`` (that take part), ``test`` (test tracks), ``repeated`` and
+        ``same_artist`` (test tracks with a repetition, or their artist, in training).
+    list of str
+        Why the other protocols are not for these tracks.
 
     Examples
     --------
-    >>> parts = split_segments(Run(DEMO, NORMAL, rotation=0), workspace.store)  # doctest: +SKIP
+    >>> leaks, refused = count_leaks(workspace.annotated, workspace.profile)  # doctest: +SKIP
+    """
+    rows, refused = {}, []
+    for protocol in PROTOCOLS if tested is None else tested:
+        try:
+            partition = divide(tracks, protocol, profile.n_partitions, profile.partition_seed)
+        except ValueError as error:
+            refused.append(str(error))
+            continue
+        counted = leakage(tracks, partition)
+        chosen = {0} if protocol == "fault_filtered" else range(len(counted))
+        if tested is not None:
+            chosen = tested[protocol]
+        rows[protocol] = {"tracks": len(partition), **counted.loc[list(chosen)].sum()}
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("protocol")
+    return table[["tracks", "test", "repeated", "same_artist"]], refused
+
+
+def split_segments(run, store):
+    """List the segments that a run trains, validates and tests on, as a dict of tables.
+
+    Protocols other than the original's need the columns of `genre_lib.faults.annotate`.
     """
     profile = run.profile
     partition = divide(

@@ -53,10 +53,8 @@ def fit_runs(runs, store, runs_dir="runs", progress=True, jobs=None):
     ------
     RunError
         If there is not a single result.
-    ValueError
-        If ``GENRE_JOBS`` is not a whole number from 1.
-    ImportError, OSError, RuntimeError
-        If the cluster cannot be used.
+    ValueError, ImportError, OSError, RuntimeError
+        If ``GENRE_JOBS`` is not a whole number from 1, or the cluster cannot be used.
 
     Examples
     --------
@@ -71,12 +69,11 @@ def fit_runs(runs, store, runs_dir="runs", progress=True, jobs=None):
         for run, reason in attempts:
             bar.update()
             result = kept.load(run)
-            if result is None:
-                nowhere = f"not found under {kept.runs_dir}, which workers must share"
-                reasons[run] = reason or nowhere
-                warnings.warn(f"run failed: {run}: {reasons[run]}", stacklevel=2)
-            else:
+            if result is not None:
                 results[run] = result
+                continue
+            reasons[run] = reason or f"not found under {kept.runs_dir}, which workers must share"
+            warnings.warn(f"run failed: {run}: {reasons[run]}", stacklevel=2)
     if reasons and not results:
         listed = "\n".join(f"  {run}: {reason}" for run, reason in reasons.items())
         raise RunError(

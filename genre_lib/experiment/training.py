@@ -82,8 +82,7 @@ def _train_and_keep(run, store, kept, progress, networks):
 
 def train(model, run, batches, state, made_from, progress=True):
     """Train until the validation loss stops falling, and return the history."""
-    # The model ends with the weights of its best epoch. The training batches are shuffled by seed
-    # and epoch alone. For `state` and `made_from`, see `Checkpoints`.
+    # The model ends with the weights of its best epoch. `state` and `made_from`: see `Checkpoints`.
     check_memory(model, run.step_setting, run.step_size)
     epochs = run.profile.epochs
     stopping = keras.callbacks.EarlyStopping(
@@ -97,9 +96,7 @@ def train(model, run, batches, state, made_from, progress=True):
     follow = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda _, logs: (bar.set_postfix(logs), bar.update())
     )
-    callbacks = [stopping, checkpoints, follow]
-    if run.phase.reestimates:
-        callbacks.append(ReestimatedStatistics(batches["statistics"]))
+    statistics = [ReestimatedStatistics(batches["statistics"])] if run.phase.reestimates else []
     with bar, explain_exhaustion(run.step_setting, run.step_size):
         model.fit(
             batches["train"],
@@ -107,7 +104,7 @@ def train(model, run, batches, state, made_from, progress=True):
             # One that was interrupted after it had stopped early has no epochs left.
             initial_epoch=epochs if checkpoints.stopped else done,
             epochs=epochs,
-            callbacks=callbacks,
+            callbacks=[stopping, checkpoints, follow, *statistics],
             shuffle=False,
             verbose=0,
         )
@@ -129,16 +126,13 @@ def _made_from(run, facts):
 
 
 def _facts(run, store):
+    corpus = {"fingerprint": store.fingerprint, "genres": store.genres, "tracks": len(store.tracks)}
     return {
         "profile": dataclasses.asdict(run.profile),
         "phase": dataclasses.asdict(run.phase),
         "rotation": run.rotation,
         "seed": run.seed,
-        "corpus": {
-            "fingerprint": store.fingerprint,
-            "genres": store.genres,
-            "tracks": len(store.tracks),
-        },
+        "corpus": corpus,
         "computation": describe_computation(run.profile.precision, run.profile.jit_compile),
         "versions": provenance.versions(),
         "machine": provenance.machine(),

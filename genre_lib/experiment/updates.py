@@ -1,4 +1,4 @@
-"""How much memory and time one update takes: in micro-batches, whole, and rematerialised."""
+"""What an update in micro-batches costs, what it computes, and what its batch statistics miss."""
 
 import threading
 import time
@@ -10,7 +10,10 @@ from joblib import Memory
 from joblib.externals.loky import ProcessPoolExecutor
 from tqdm import tqdm
 
+from genre_lib.experiment.kept import load_network
 from genre_lib.experiment.phases import ACCUMULATION, Phase
+from genre_lib.experiment.protocols import split_segments
+from genre_lib.experiment.runs import Run
 from genre_lib.provenance import versions
 from genre_lib.waveform import FULL_SCALE
 
@@ -109,3 +112,93 @@ class _Watch:
 
 def _resident():
     return psutil.Process().memory_info().rss
+
+
+def compare_reductions():
+    """Train a small network in micro-batches in three ways, and in whole batches.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per optimizer and size of an epoch: ``optimizer``, ``examples in an epoch``, and how
+        far the weights end from those of whole batches, as a multiple of the way that these went:
+        ``mean`` and ``sum`` (`genre_lib.network.GradientAccumulationModel`) and ``keras`` (Keras'
+        ``gradient_accumulation_steps``).
+
+    Examples
+    --------
+    >>> compare_reductions().set_index("optimizer")["mean"].max() < 1e-4  # doctest: +SKIP
+    True
+    """
+    import keras
+
+    rows = []
+    for name in ("SGD", "Adam"):
+        for n_examples in (400, 427):
+            ways = {
+                way: _train_small_network(getattr(keras.optimizers, name), n_examples, way)
+                for way in ("whole", "mean", "sum", "keras")
+            }
+            whole = ways.pop("whole")
+            distances = {
+                way: np.linalg.norm(moved - whole) / np.linalg.norm(whole)
+                for way, moved in ways.items()
+            }
+            rows.append({"optimizer": name, "examples in an epoch": n_examples, **distances})
+    return pd.DataFrame(rows)
+
+
+def _train_small_network(optimizer, n_examples, way):
+    """Return how far each weight moves in four epochs, in updates of 80 examples."""
+    import keras
+
+    from genre_lib.network import GradientAccumulationModel
+
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8,))
+    hidden = keras.layers.Dense(16, activation="tanh")(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(hidden))
+    batch_size, options = 80, {}
+    if way in ("mean", "sum"):
+        model = GradientAccumulationModel(
+            model.inputs, model.outputs, micro_batch_size=10, reduction=way
+        )
+    elif way == "keras":
+        batch_size, options = 10, {"gradient_accumulation_steps": 8}
+    model.compile(optimizer(**options), "sparse_categorical_crossentropy")
+    first = model.get_weights()
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(n_examples, 8)).astype("float32"), rng.integers(3, size=n_examples)
+    model.fit(x, y, batch_size=batch_size, epochs=4, shuffle=False, verbose=0)
+    return np.concatenate(
+        [(w - v).ravel() for w, v in zip(model.get_weights(), first, strict=True)]
+    )
+
+
+def measure_statistics(profile, result, store):
+    """Compare the statistics of micro-batches with those of their batch, in a trained network.
+
+    Parameters
+    ----------
+    profile : Profile
+    result : RunResult
+        Of the accumulation phase.
+    store : SegmentStore
+
+    Returns
+    -------
+    pandas.DataFrame
+        The table of `genre_lib.network.compare_statistics`, with the batch's size as ``segments``.
+
+    Examples
+    --------
+    >>> measure_statistics(workspace.profile, result, workspace.store)  # doctest: +SKIP
+    """
+    from genre_lib.network import compare_statistics
+
+    run = Run(profile, ACCUMULATION, result.facts["rotation"])
+    training = split_segments(run, store)["train"]
+    batch = training.sample(min(run.batch_size, len(training)), random_state=0)
+    samples = store.read(batch["start"], profile.window)[..., np.newaxis]
+    table = compare_statistics(load_network(result), samples, profile.micro_batch_size)
+    return table.assign(segments=len(batch))

@@ -100,6 +100,8 @@ def count_artists(annotated):
     """
     artists = annotated.groupby("genre")["artist"]
     counts = artists.value_counts().reset_index(name="tracks of that one")
+    order = ["genre", "tracks of that one", "artist"]
+    counts = counts.sort_values(order, ascending=[True, False, True])
     first = counts.drop_duplicates("genre").set_index("genre")
     table = pd.DataFrame(
         {"tracks": artists.size(), "identified": artists.count(), "artists": artists.nunique()}

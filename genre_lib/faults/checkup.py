@@ -8,7 +8,6 @@ from pathlib import Path
 import pandas as pd
 import soundfile
 from tabulate import tabulate
-from tqdm.contrib.concurrent import thread_map
 
 from genre_lib.corpus.audio import open_sound
 from genre_lib.corpus.partitions import indivisible
@@ -16,6 +15,7 @@ from genre_lib.corpus.store import segment_starts
 from genre_lib.corpus.tracks import load_corpus, usable
 from genre_lib.faults.catalogue import read_catalogue
 from genre_lib.faults.repetitions import find_exact_repetitions
+from genre_lib.progress import thread_map
 from genre_lib.waveform import SAMPLE_RATE, WINDOW
 
 
@@ -49,7 +49,7 @@ def check_corpus(folder, *, progress=True):
     corpus = load_corpus(folder, progress=progress)
     suffixes = corpus["file"].map(lambda name: Path(name).suffix.lower())
     files = corpus["path"], suffixes, corpus["n_samples"]
-    probes = thread_map(probe, *files, desc="Probing", disable=not progress)
+    probes = thread_map(probe, *files, desc="Probing", unit="track", progress=progress)
     corpus = corpus.join(pd.DataFrame(probes, index=corpus.index))
     genres = {genre: _sizes(files) for genre, files in corpus.groupby("genre")}
     reason = indivisible({genre: sizes["usable"] for genre, sizes in genres.items()})

@@ -3,10 +3,10 @@
 import librosa
 import numpy as np
 import pandas as pd
-from tqdm.contrib.concurrent import thread_map
 
 from genre_lib.corpus.audio import read_audio
 from genre_lib.corpus.tracks import usable
+from genre_lib.progress import thread_map
 from genre_lib.waveform import SAMPLE_RATE
 
 # A track is distorted if a measure reaches its limit. Set on 500 real excerpts (100 of GTZAN's in
@@ -142,7 +142,7 @@ def find_distortions(corpus, *, progress=True):
     >>> find_distortions(corpus).query("verdict")["reason"]  # doctest: +SKIP
     """
     tracks = usable(corpus)
-    bar = {"desc": "Distortions", "unit": "track", "disable": not progress}
+    bar = {"desc": "Distortions", "unit": "track", "progress": progress}
     measures = thread_map(lambda path: measure_distortions(read_audio(path)), tracks["path"], **bar)
     table = tracks[["track_id"]].copy()
     table["score"] = [max(m[k] / LIMITS[k] for k in LIMITS) for m in measures]

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from tqdm.contrib.concurrent import thread_map
 
 from genre_lib.corpus.audio import read_audio
 from genre_lib.corpus.tracks import usable
 from genre_lib.faults.coherence import coherence
 from genre_lib.faults.landmarks import find_landmarks, match_all
+from genre_lib.progress import thread_map
 
 # Landmarks in common at one offset, coherence there, and seconds for which both tracks sound.
 _SAME_RECORDING = "matches >= 20 and score >= 0.25 and overlap_s >= 4"
@@ -70,7 +70,7 @@ def find_same_recordings(corpus, *, progress=True):
     >>> find_same_recordings(corpus).query("verdict")  # doctest: +SKIP
     """
     tracks = usable(corpus)
-    bar = {"desc": "Fingerprints", "unit": "track", "disable": not progress}
+    bar = {"desc": "Fingerprints", "unit": "track", "progress": progress}
     marks = thread_map(lambda path: find_landmarks(read_audio(path)), tracks["path"], **bar)
     pairs = match_all(marks, min_matches=_WORTH_LISTING, progress=progress)
     read = lru_cache(maxsize=64)(lambda place: read_audio(tracks["path"][place]))

@@ -39,8 +39,8 @@ class GradientAccumulationModel(keras.Model):
 
     Examples
     --------
-    >>> network = build_resnet1d(width=0.125)
-    >>> model = GradientAccumulationModel(network.input, network.output, micro_batch_size=10)
+    >>> inputs, outputs = network.inputs, network.outputs  # doctest: +SKIP
+    >>> model = GradientAccumulationModel(inputs, outputs, micro_batch_size=10)  # doctest: +SKIP
     """
 
     def __init__(self, inputs, outputs, micro_batch_size=10, reduction="mean", **kwargs):
@@ -56,7 +56,7 @@ class GradientAccumulationModel(keras.Model):
 
     def train_step(self, *args):
         """Make one update from one batch: `data` on TensorFlow, `state, data` on JAX."""
-        steps = {"tensorflow": self._tensorflow_train_step, "jax": self._jax_train_step}
+        steps = {"tensorflow": self.tensorflow_step, "jax": self.jax_step}
         backend = keras.backend.backend()
         if backend not in steps:
             raise NotImplementedError(
@@ -85,7 +85,7 @@ class GradientAccumulationModel(keras.Model):
         # it again, and skips the update if a gradient overflowed.
         return self.optimizer.scale_loss(loss)
 
-    def _tensorflow_train_step(self, data):
+    def tensorflow_step(self, data):
         import tensorflow as tf
 
         variables, size, micro_size = self.trainable_variables, _size(data), self.micro_batch_size
@@ -121,7 +121,7 @@ class GradientAccumulationModel(keras.Model):
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return self.get_metrics_result()
 
-    def _jax_train_step(self, state, data):
+    def jax_step(self, state, data):
         import jax
 
         trainable, non_trainable, optimizer, metrics = state

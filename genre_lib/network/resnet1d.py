@@ -4,6 +4,8 @@ import itertools
 import math
 
 import keras
+import numpy as np
+import pandas as pd
 from keras import layers
 
 from genre_lib.waveform import FULL_SCALE, SHORTEST_WINDOW, WINDOW
@@ -79,16 +81,16 @@ class Res1D(layers.Layer):
     def call(self, inputs, training=None):
         """Map (batch, steps, channels) to (batch, steps, filters)."""
         if self.rematerialize and training:
-            first = _rematerialized(self._first_half, [self.conv1, self.norm1])
+            first = _rematerialized(self.first_half, [self.conv1, self.norm1])
             shortcut = [self.shortcut_conv, self.shortcut_norm] if self.shortcut_conv else []
-            second = _rematerialized(self._second_half, [self.conv2, self.norm2, *shortcut])
+            second = _rematerialized(self.second_half, [self.conv2, self.norm2, *shortcut])
             return second(first(inputs), inputs)
-        return self._second_half(self._first_half(inputs, training), inputs, training)
+        return self.second_half(self.first_half(inputs, training), inputs, training)
 
-    def _first_half(self, inputs, training=True):
+    def first_half(self, inputs, training=True):
         return keras.ops.leaky_relu(self.norm1(self.conv1(inputs), training=training), _SLOPE)
 
-    def _second_half(self, x, inputs, training=True):
+    def second_half(self, x, inputs, training=True):
         x = self.norm2(self.conv2(x), training=training)
         if self.shortcut_conv is not None:
             inputs = self.shortcut_norm(self.shortcut_conv(inputs), training=training)
@@ -234,3 +236,40 @@ def _check(input_samples, n_classes, width, l2, dropout, bn_momentum, l2_reading
     for name, (value, as_expected, expected) in expectations.items():
         if not as_expected:
             raise ValueError(f"{name}={value!r} was given; expected {expected}.")
+
+
+def list_layers(model):
+    """List the convolutions, residual blocks, poolings and the output layer of a network.
+
+    Parameters
+    ----------
+    model : keras.Model
+        As from `build_resnet1d`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``layer``, ``filters``, ``kernel``, ``pool``, ``stride``, ``output`` (its shape without the
+        batch, filters first) and ``parameters``.
+
+    Examples
+    --------
+    >>> list_layers(build_resnet1d())["parameters"].iloc[-1]
+    5130
+    """
+    times = " \N{MULTIPLICATION SIGN} "
+    kinds = (layers.Conv1D, layers.MaxPooling1D, layers.Dense, Res1D)
+    rows = [
+        {
+            "layer": type(layer).__name__,
+            "filters": getattr(layer, "filters", None),
+            "kernel": np.max(getattr(layer, "kernel_size", 0)) or None,
+            "pool": np.max(getattr(layer, "pool_size", 0)) or None,
+            "stride": np.max(getattr(layer, "strides", 1)),
+            "output": times.join(f"{size:,}" for size in reversed(layer.output.shape[1:])),
+            "parameters": layer.count_params(),
+        }
+        for layer in model.layers
+        if isinstance(layer, kinds)
+    ]
+    return pd.DataFrame(rows)

@@ -28,6 +28,28 @@ ORIGINAL = {
 }
 """What the original reports for segments and tracks of all of GTZAN; quoted, without intervals."""
 
+_CHOICES = {
+    "window": ("samples in a segment", "110 250"),
+    "width": ("factor on the number of filters", "1"),
+    "n_partitions": ("partitions", "6"),
+    "batch_size": ("segments in an update (normal, L2)", "32"),
+    "accumulated_batch_size": ("segments in an update (accumulation)", "80"),
+    "micro_batch_size": ("segments in a micro-batch", "10"),
+    "epochs": ("most epochs", "100"),
+    "patience": ("patience in epochs", "5"),
+    "learning_rate": ("learning rate of Adam", "not given"),
+    "bn_momentum": ("momentum of batch normalisation", "not given"),
+}
+
+
+def describe_profile(profile):
+    """List the choices of a profile beside what the original reports, quoted."""
+    rows = [
+        (what, f"{getattr(profile, name):g}", original)
+        for name, (what, original) in _CHOICES.items()
+    ]
+    return pd.DataFrame(rows, columns=["choice", "this report", "original (quoted)"])
+
 
 def on_gaps(profile, runs):
     """Name the phases that lack runs of the plan; an empty text if none does."""

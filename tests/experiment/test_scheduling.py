@@ -1,4 +1,4 @@
-"""Many runs: in this process, in workers and on a cluster they come out alike; failures are told."""
+"""Many runs come out alike in this process, in workers and on a cluster; failures are told."""
 
 import dataclasses
 import os

@@ -363,7 +363,7 @@ def test_accumulation_saves_memory():
         for _ in range(6):
             x = layers.Conv1D(16, 3, padding="same", activation="relu")(x)
         outputs = layers.Dense(1)(layers.GlobalAveragePooling1D()(x))
-        batch = np.ones((80, 8192, 1), "float32"), np.ones((80, 1), "float32")
+        batch = np.ones((80, 4096, 1), "float32"), np.ones((80, 1), "float32")
         for micro_batch_size in (10, 80):
             model = GradientAccumulationModel(inputs, outputs, micro_batch_size)
             model.compile("sgd", "mse")
@@ -377,7 +377,7 @@ def test_accumulation_saves_memory():
         [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True
     ).stdout
     in_micro_batches, in_one_piece = map(int, output.split())
-    activations = 6 * 80 * 8192 * 16 * 4  # bytes, of the whole batch
+    activations = 6 * 80 * 4096 * 16 * 4  # bytes, of the whole batch
     assert in_one_piece > activations
     assert in_micro_batches < in_one_piece / 2
 

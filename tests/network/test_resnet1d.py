@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from genre_lib.network import Res1D, build_resnet1d
+from genre_lib.network import Res1D, build_resnet1d, list_layers
 from genre_lib.network.resnet1d import RESIDUAL_FILTERS
 from genre_lib.waveform import SHORTEST_WINDOW
 
@@ -64,6 +64,27 @@ def test_it_has_the_parameters_and_the_shapes_of_the_original(original):
     assert original.output_shape == (None, 10)
     for name, steps, filters in TABLE:
         assert original.get_layer(name).output.shape == (None, steps, filters), name
+
+
+def test_the_layers_are_listed_as_in_the_table_of_the_original(original):
+    listed = list_layers(original)
+    outputs = [f"{filters:,} \N{MULTIPLICATION SIGN} {steps:,}" for _, steps, filters in TABLE]
+    assert list(listed["output"]) == [*outputs, "10"]
+    first, block, pool = listed.iloc[0], listed.iloc[1], listed.iloc[2]
+    assert (first["layer"], first["filters"], first["kernel"], first["stride"]) == (
+        "Conv1D",
+        128,
+        3,
+        3,
+    )
+    assert (block["layer"], block["filters"], block["kernel"], block["stride"]) == (
+        "Res1D",
+        128,
+        3,
+        1,
+    )
+    assert (pool["layer"], pool["pool"], pool["stride"]) == ("MaxPooling1D", 3, 3)
+    assert listed["parameters"].iloc[-1] == 512 * 10 + 10
 
 
 def test_group_normalisation_has_as_many_parameters_and_no_statistics():

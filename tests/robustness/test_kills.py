@@ -41,13 +41,13 @@ CHANGES = {
 }
 RUNS = plan(dataclasses.replace(SMOKE, **CHANGES), NORMAL)
 
-PARAMETERS = 'profile = "smoke"\ndata = ""\nhome = ".."\nresults = ""'
+PARAMETERS = "profile = None\ndata = None"
 TRAIN = f"""
 import dataclasses
 from genre_lib import get_profile, open_workspace
 from genre_lib.experiment import NORMAL
 small = dataclasses.replace(get_profile(profile), **{CHANGES})
-runs = open_workspace(small, data, home).runs(NORMAL)[NORMAL]
+runs = open_workspace(small, data).runs(NORMAL)[NORMAL]
 """
 SHOW = """
 from genre_lib.display import show_figure, show_table
