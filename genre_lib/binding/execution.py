@@ -25,31 +25,7 @@ class ReportError(RuntimeError):
 
 
 def run_notebooks(notebooks, out, parameters):
-    """Run notebooks with papermill, one after the other.
-
-    Parameters
-    ----------
-    notebooks : list of Path
-    out : Path
-        The executed notebooks go to its folder ``notebooks``, which is emptied first.
-    parameters : dict
-        For the cell tagged ``parameters`` of each notebook.
-
-    Returns
-    -------
-    list of Path
-        The executed notebooks.
-
-    Raises
-    ------
-    ReportError
-        If a cell fails, or a kernel dies.
-
-    Examples
-    --------
-    >>> run_notebooks([Path("01_data.ipynb")], Path("out"), {"profile": "demo"})  # doctest: +SKIP
-    [PosixPath('out/notebooks/01_data.ipynb')]
-    """
+    """Run notebooks with papermill, one after the other, and return the executed ones in `out`."""
     folder = out / "notebooks"
     if folder.exists():
         shutil.rmtree(folder)

@@ -25,44 +25,11 @@ _TALLEST = 1.25  # of a figure, in text widths: it leaves room for its caption o
 
 
 def bind(notebooks, out_dir, *, provenance, template_dir, **title_page):
-    """Make ``report.html`` and ``report.pdf`` from executed notebooks.
+    """Make ``report.html`` and ``report.pdf`` in `out_dir` out of executed notebooks.
 
     Cells tagged ``notebook-only`` stay out. Code is folded in the page and absent from the PDF;
     ``hide-code`` (and papermill's parameter cells) leave it out of both. Outputs without a role
-    (prints, progress bars, bare values) stay out, unless the cell is tagged ``keep-output``; kept
-    HTML, an audio player for instance, is for the page only.
-
-    Parameters
-    ----------
-    notebooks : sequence of Path
-        In the order of the report; one that begins with ``##`` continues the chapter before it.
-    out_dir : Path
-        Files appear there complete or not at all.
-    provenance : sequence of (str, str)
-        What the report was made from, as names and values in plain text: all of it in the
-        appendix, the first four on the title page too.
-    template_dir : Path
-        The folder with the template, the style, the filter and the references.
-    **title_page
-        ``title``, ``subtitle``, ``date`` (str), ``authors`` (list of str) and optionally ``notice``
-        (str), all plain text. The same input and date give the same bytes.
-
-    Returns
-    -------
-    tuple of Path
-        The HTML page and the PDF.
-
-    Raises
-    ------
-    FileNotFoundError
-        If a notebook or a file of the template is absent.
-    BindingError
-        If a notebook holds an error or a broken figure, or if pandoc or typst object (to an unknown
-        citation, a broken formula, an absent image).
-
-    Examples
-    --------
-    >>> page, pdf = bind(executed, Path("report"), **title_page)  # doctest: +SKIP
+    stay out, unless the cell is tagged ``keep-output``. The same input gives the same bytes.
     """
     if not notebooks:
         raise ValueError("expected at least one executed notebook to bind, got none")

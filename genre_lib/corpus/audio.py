@@ -52,27 +52,15 @@ def open_sound(path):
 
 
 def read_audio(path):
-    """Read an audio file as mono, 22 050 Hz, 16-bit samples.
+    """Read one file as mono, 22 050 Hz, 16-bit samples.
 
-    Channels are averaged, and other rates are converted with soxr's high-quality setting. A mono
-    16-bit file at 22 050 Hz, such as GTZAN's, is read bit for bit. If a file ends before its
-    header says so, the samples that are there are returned.
-
-    Parameters
-    ----------
-    path : str or Path of a wav, au, flac, ogg or mp3 file
-
-    Returns
-    -------
-    numpy.ndarray of int16, shape (n_samples,), full scale 32 768
-
-    Raises
-    ------
-    AudioError, if the file cannot be decoded, is empty, has NaN or infinite samples, or exceeds 1 h
+    Channels are averaged and other rates converted with soxr (its high-quality setting). A mono
+    16-bit file at 22 050 Hz, as GTZAN's are, comes through bit for bit. Of a file that ends before
+    its header says so, what is there is read. Unusable files raise an `AudioError`.
 
     Examples
     --------
-    >>> read_audio("genres/blues/blues.00000.wav").shape  # doctest: +SKIP
+    >>> read_audio("blues.00000.wav").shape  # doctest: +SKIP
     (661794,)
     """
     try:

@@ -31,30 +31,10 @@ class DownloadError(RuntimeError):
 
 
 def fetch_gtzan(folder, *, url=URL, checksum=CHECKSUM, progress=True):
-    """Download an archive of GTZAN and unpack it as ``genres/``.
+    """Download an archive of GTZAN and unpack it as ``genres/``; return False if that is there.
 
-    If a download is cut off, its beginning is kept as ``genres-<checksum>.tar.gz.part``, and the
-    next call resumes it. ``genres/`` is written completely or not at all.
-
-    Parameters
-    ----------
-    folder : str or Path, where ``genres/`` goes; with 2.6 GB free, half of it for the call only
-    url : str, address (http or https) of a gzipped tar archive
-    checksum : str, MD5 or SHA-256 of the archive, in 32 or 64 hexadecimal digits
-    progress : bool, whether to show progress bars
-
-    Returns
-    -------
-    bool, whether the archive was unpacked now; False if ``genres/`` existed
-
-    Raises
-    ------
-    DownloadError, if the archive cannot be fetched, verified or safely unpacked
-
-    Examples
-    --------
-    >>> fetch_gtzan("path/to/gtzan")  # doctest: +SKIP
-    True
+    A download that was cut off is resumed by the next call, from this or another address.
+    ``genres/`` is whole or absent. About 2.6 GB are needed, half of it for the time of the call.
     """
     folder, checksum = Path(folder).expanduser(), checksum.lower()
     algorithm = _ALGORITHMS.get(len(checksum))

@@ -71,22 +71,7 @@ def load_corpus(folder, *, min_samples=WINDOW, progress=True):
 
 
 def usable(corpus):
-    """Select the tracks that can be trained on.
-
-    Parameters
-    ----------
-    corpus : pandas.DataFrame from `load_corpus`
-
-    Returns
-    -------
-    pandas.DataFrame, the rows with the status ``"ok"`` and a new RangeIndex
-
-    Examples
-    --------
-    >>> usable(pd.DataFrame({"track_id": ["a", "b"], "status": ["silent", "ok"]}))
-      track_id status
-    0        b     ok
-    """
+    """Return the tracks of a corpus whose status is ``"ok"``, numbered anew."""
     return corpus[corpus["status"] == "ok"].reset_index(drop=True)
 
 
@@ -137,19 +122,10 @@ def genre_names(corpus):
 
 
 def fingerprint(corpus):
-    """Identify the usable audio of a corpus, whatever its folder and file format.
+    """Identify the usable audio of a corpus, wherever it lies and in whatever container.
 
-    Parameters
-    ----------
-    corpus : pandas.DataFrame from `load_corpus`
-
-    Returns
-    -------
-    str, 16 digits of the SHA-256 of all usable tracks' ids, genres and samples
-
-    Examples
-    --------
-    >>> fingerprint(load_corpus("path/to/gtzan"))  # doctest: +SKIP
+    Returned are 16 hexadecimal digits: the beginning of the SHA-256 of every usable track's id,
+    genre and samples.
     """
     lines = usable(corpus)[["track_id", "genre", "sha256"]].agg("\t".join, axis=1).sort_values()
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]

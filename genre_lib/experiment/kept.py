@@ -216,22 +216,9 @@ def _read(folder):
 
 
 def load_network(result):
-    """Load the network of a kept run, without executing any code that its file may contain.
+    """Load the network of a kept run; a published one has no weights.
 
-    Parameters
-    ----------
-    result : RunResult
-        Not a published one: those come without weights.
-
-    Returns
-    -------
-    keras.Model
-        From int16 samples, shape (batch, window, 1), to probabilities, shape (batch, n_genres).
-
-    Raises
-    ------
-    ValueError
-        If the file is not a network of this project: damaged, or with a layer that brings code.
+    No code that its file may contain is run: another file than this project's raises a ValueError.
 
     Examples
     --------

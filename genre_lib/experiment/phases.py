@@ -74,13 +74,7 @@ def l2_phase(weight):
 
 
 def protocol_phase(protocol):
-    """Return the normal phase under one of `PROTOCOLS`; under the original's, `NORMAL` itself.
-
-    Examples
-    --------
-    >>> protocol_phase("no_repetitions").name
-    'normal-no-repetitions'
-    """
+    """Return the normal phase under a protocol; under the original's, it is `NORMAL` itself."""
     if protocol == "original":
         return NORMAL
     label = f"normal, {protocol.replace('_', ' ')}"
@@ -88,14 +82,7 @@ def protocol_phase(protocol):
 
 
 def main_phases(profile):
-    """List the original's phases: normal, L2 with each of the profile's weights, accumulation.
-
-    Examples
-    --------
-    >>> from genre_lib.experiment import DEMO
-    >>> [phase.name for phase in main_phases(DEMO)]
-    ['normal', 'l2-0.01', 'l2-0.0001', 'accumulation']
-    """
+    """List the original's phases: normal, L2 with each weight of the profile, accumulation."""
     return [NORMAL, *map(l2_phase, profile.l2_lambdas), ACCUMULATION]
 
 

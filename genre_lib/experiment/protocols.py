@@ -9,26 +9,11 @@ _SPLIT = {"train": 0, "valid": 1, "test": 2}  # as in the first rotation
 
 
 def divide(tracks, protocol="original", n_partitions=6, seed=0):
-    """Divide the tracks of a protocol into partitions.
+    """Divide the tracks of a protocol into partitions: a Series of int from 0, by track id.
 
-    Parameters
-    ----------
-    tracks : pandas.DataFrame
-        As returned by `genre_lib.faults.annotate`; for ``"original"``, any table of tracks.
-    protocol : str
-        One of `PROTOCOLS`.
-    n_partitions, seed : int
-        Not for ``"fault_filtered"``, which is published as three partitions.
-
-    Returns
-    -------
-    pandas.Series
-        The partition of each track that takes part, from 0; int, indexed by track id.
-
-    Raises
-    ------
-    ValueError
-        If the protocol is unknown, or cannot divide these tracks.
+    Protocols other than ``"original"`` need the columns of `genre_lib.faults.annotate`. The
+    published split of ``"fault_filtered"`` has three partitions. A protocol that these tracks do
+    not allow raises a ValueError.
 
     Examples
     --------

@@ -10,25 +10,7 @@ from genre_lib.faults.repetitions import find_same_recordings, repetition_groups
 
 
 def find_faults(corpus, cache, progress=True):
-    """Run the detectors on a corpus, or read what they found if it has not changed.
-
-    Parameters
-    ----------
-    corpus : pandas.DataFrame
-        From `genre_lib.corpus.load_corpus`; only usable tracks are examined.
-    cache : str or Path
-        Folder in which the tables are kept.
-    progress : bool
-
-    Returns
-    -------
-    tuple of pandas.DataFrame
-        From `find_same_recordings` and from `find_distortions`.
-
-    Examples
-    --------
-    >>> repetitions, distortions = find_faults(corpus, "cache")  # doctest: +SKIP
-    """
+    """Find same recordings and distortions; the two tables are kept in `cache`."""
     memory = Memory(cache, verbose=0)
     corpus = usable(corpus)[["track_id", "genre", "label", "path", "status", "sha256"]]
     return tuple(
@@ -45,25 +27,10 @@ def is_gtzan(tracks):
 def annotate(tracks, repetitions, distortions, published):
     """Add to a table of tracks what the protocols need to know.
 
-    Parameters
-    ----------
-    tracks : pandas.DataFrame
-        With the column ``track_id``.
-    repetitions, distortions : pandas.DataFrame
-        From `find_faults`.
-    published : bool
-        Join GTZAN's catalogue; not to the demo corpus, which has GTZAN's ids and other music.
-
-    Returns
-    -------
-    pandas.DataFrame
-        `tracks` with ``repetition_group`` (found or published; missing for a lone track),
-        ``distorted`` (bool), and ``artist`` and ``fault_filtered_split`` of `read_catalogue`
-        (missing if unknown).
-
-    Examples
-    --------
-    >>> annotate(tracks, *find_faults(corpus, "cache"), published=True)  # doctest: +SKIP
+    ``repetition_group`` (tracks that repeat each other, found or published; missing if alone),
+    ``distorted`` (bool), ``artist`` and ``fault_filtered_split``, which are missing if nobody
+    knows. `published` joins GTZAN's catalogue; the demo corpus has ids like GTZAN's, and is other
+    music.
     """
     pairs = repetitions[["track_id", "other_track_id", "verdict"]]
     table = tracks.assign(artist=pd.NA, fault_filtered_split=pd.NA, distorted=False)

@@ -16,27 +16,14 @@ from genre_lib.corpus.tracks import usable
 
 
 def read_catalogue():
-    """Read what is published about each of GTZAN's 1000 excerpts.
+    """Read what is published about each of GTZAN's 1000 excerpts, one row each.
 
-    Returns
-    -------
-    pandas.DataFrame
-        One row per excerpt:
-
-        - ``track_id`` (``"blues.00000"``), ``genre``, ``md5_wav`` (of the original; mirdata 0.3.6),
-        - ``artist``: Sturm 2012; missing if nobody has identified the excerpt,
-        - ``same_work_group``: equal artist and title, or an exact repetition, or equal MD5,
-        - ``exact_repetition_group``: the same excerpt of the same recording, Sturm 2013; both
-          groups are missing for a lone excerpt,
-        - ``bit_identical`` (bool): another excerpt has the same MD5,
-        - ``distorted`` (bool): reggae.00086, whose last 25 s are digital noise, Sturm 2012,
-        - ``fault_filtered_split``: ``"train"``, ``"valid"``, ``"test"`` or ``"excluded"``,
-          Kereliuk and others 2015.
-
-    Examples
-    --------
-    >>> read_catalogue()["fault_filtered_split"].value_counts()["train"].item()
-    443
+    ``track_id`` and ``genre``: Tzanetakis and Cook (2002). ``artist`` (if identified) and
+    ``distorted``: Sturm 2012, with corrections up to October 2014. ``exact_repetition_group``:
+    Sturm 2013. ``md5_wav``: the index of mirdata 0.3.6; ``bit_identical``: another excerpt has the
+    same. ``same_work_group``: equal artist and title, a listed repetition, or equal MD5.
+    ``fault_filtered_split``: Kereliuk, Sturm and Larsen, *Deep Learning and Music Adversaries*
+    (2015).
     """
     with resources.files("genre_lib.faults").joinpath("gtzan_catalogue.csv").open("rb") as file:
         return pd.read_csv(file).astype({"bit_identical": bool, "distorted": bool})

@@ -20,31 +20,11 @@ from genre_lib.waveform import SAMPLE_RATE, WINDOW
 
 
 def check_corpus(folder, *, progress=True):
-    """Read every file of a corpus and say what is there and what is wrong.
+    """Read every file of a corpus and report what is there and what is wrong, as JSON has it.
 
-    Parameters
-    ----------
-    folder : str or Path
-        In a layout of `genre_lib.corpus.load_corpus`, which raises CorpusError for any other.
-    progress : bool
-
-    Returns
-    -------
-    dict
-        Ready for JSON: ``folder``; the numbers of ``files``, ``tracks`` and ``usable`` tracks;
-        ``genres``, these numbers by genre; ``shortest`` and ``longest`` usable track (``track_id``
-        and ``seconds``, or None); ``segments`` and ``tracks_by_segments``, for the profile
-        ``paper``; ``formats`` (``files`` by ``rate_hz`` and ``channels``); ``converted`` (usable
-        files that are not mono at 22 050 Hz); ``wav_files``, and ``original_wav_files`` that are
-        GTZAN's by MD5; ``trainable`` (two or more genres, each with a usable track for every
-        partition) and ``verdict``, a sentence; ``faults``, each with ``file``, ``fault`` and
-        ``detail``: a status of `load_corpus`, ``"misnamed"`` (another format than the suffix says),
-        ``"cut short"`` (less audio than the header announces; what is there is used) or
-        ``"repetition"`` (the same audio as another usable track).
-
-    Examples
-    --------
-    >>> check_corpus("path/to/gtzan")["verdict"]  # doctest: +SKIP
+    A fault is a status of `load_corpus`; ``"misnamed"``: another format than the suffix says;
+    ``"cut short"``: less audio than the header announces (an Ogg file: no last page), which is
+    used as far as it goes; or ``"repetition"``: the same audio as another usable track.
     """
     corpus = load_corpus(folder, progress=progress)
     suffixes = corpus["file"].map(lambda name: Path(name).suffix.lower())

@@ -120,26 +120,10 @@ def _welch(frames):
 
 
 def find_distortions(corpus, *, progress=True):
-    """Find tracks with clipping, dropouts, or long digital noise or silence.
+    """Find tracks with clipping, dropouts, or long digital noise or silence, the worst first.
 
-    Parameters
-    ----------
-    corpus : pandas.DataFrame
-        From `genre_lib.corpus.load_corpus`; only usable tracks are measured.
-    progress : bool
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per track, the worst first: ``track_id``, ``score`` (the worst measure as a multiple
-        of its limit), ``verdict`` (bool: a score of 1 or more), ``reason`` (in words, or empty),
-        ``clipping`` (share of the samples on plateaus at the track's extremes, limit 0.001),
-        ``dropouts`` (gaps of 5 ms to 2 s with a jump at one end and sound on both sides, limit 1),
-        ``noise_s`` and ``silence_s`` (the longest white spectrum and constant, limits 2 s).
-
-    Examples
-    --------
-    >>> find_distortions(corpus).query("verdict")["reason"]  # doctest: +SKIP
+    One row per track: ``track_id``, ``score`` (the worst measure as a multiple of its limit),
+    ``verdict`` (a score of 1 or more), ``reason`` (in words) and the measures.
     """
     tracks = usable(corpus)
     bar = {"desc": "Distortions", "unit": "track", "progress": progress}

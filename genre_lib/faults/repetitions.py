@@ -20,22 +20,10 @@ _WORTH_LISTING = 10  # landmarks; more than chance, so that a reader sees the ne
 
 
 def find_exact_repetitions(corpus):
-    """Find tracks with equal audio after decoding, whatever their containers and genres.
+    """Find tracks of equal audio after decoding, whatever their containers and genres.
 
-    Parameters
-    ----------
-    corpus : pandas.DataFrame
-        From `genre_lib.corpus.load_corpus`; only usable tracks are compared.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per pair: ``track_id``, ``other_track_id`` (later in the corpus), ``group`` (the
-        first of all equal tracks), ``score`` (1.0), ``verdict`` (True).
-
-    Examples
-    --------
-    >>> find_exact_repetitions(corpus)[["track_id", "other_track_id"]]  # doctest: +SKIP
+    One row per pair, with the columns ``track_id``, ``other_track_id`` (later in the corpus),
+    ``score`` (1.0), ``verdict`` (True) and ``group`` (the first of the tracks that are all equal).
     """
     equal = usable(corpus).groupby("sha256", sort=False)["track_id"]
     pairs = [(*pair, ids.iloc[0]) for _, ids in equal for pair in combinations(ids, 2)]
@@ -87,28 +75,7 @@ def find_same_recordings(corpus, *, progress=True):
 
 
 def repetition_groups(corpus, pairs):
-    """Turn pairs into groups: tracks that repeat the same track are in one group.
-
-    Parameters
-    ----------
-    corpus : pandas.DataFrame
-        With the column ``track_id``.
-    pairs : pandas.DataFrame
-        From `find_exact_repetitions` or `find_same_recordings`; only those with a verdict count.
-
-    Returns
-    -------
-    pandas.Series
-        The first track of the group of each row, missing for a lone track; `groups` for
-        `genre_lib.corpus.make_partitions`.
-
-    Examples
-    --------
-    >>> tracks = pd.DataFrame({"track_id": ["a", "b", "c"]})
-    >>> pairs = pd.DataFrame({"track_id": ["a"], "other_track_id": ["c"], "verdict": [True]})
-    >>> repetition_groups(tracks, pairs).to_list()
-    ['a', nan, 'a']
-    """
+    """Name for each track of a corpus the group of its repetitions; missing if it has none."""
     ids = corpus["track_id"].drop_duplicates()
     ids = ids.set_axis(ids)
     pairs = pairs[pairs["verdict"].astype(bool)]

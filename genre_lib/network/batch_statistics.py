@@ -57,26 +57,10 @@ def _batch_normalizations(model):
 def compare_statistics(model, samples, micro_batch_size, layers=("norm_in", "norm_out")):
     """Measure how far the statistics of micro-batches are from those of the whole batch.
 
-    Parameters
-    ----------
-    model : keras.Model
-        ResNet1D with batch normalisation. Its moving statistics change, as in training.
-    samples : numpy.ndarray
-        One whole batch: int16, shape (batch, n_samples, 1).
-    micro_batch_size : int
-        Segments in a micro-batch.
-    layers : sequence of str
-        Names of the batch normalisations to look at.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per ``layer``, with the root mean square error of a filter's ``mean`` (in standard
-        deviations of the whole batch) and ``deviation`` (relative) in the micro-batches.
-
-    Examples
-    --------
-    >>> compare_statistics(model, samples, micro_batch_size=10)  # doctest: +SKIP
+    `samples` are one batch, int16, shape (batch, n_samples, 1). One row per layer: ``mean`` (root
+    mean square distance of a filter's mean in a micro-batch from that in the batch, in standard
+    deviations of the batch) and ``deviation`` (root mean square of the relative error of its
+    deviation).
     """
     network = keras.Model(model.inputs[0], [model.get_layer(name).input for name in layers])
     begins = range(0, len(samples), micro_batch_size)

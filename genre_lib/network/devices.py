@@ -20,19 +20,7 @@ class Device:
 
 @functools.cache
 def find_device():
-    """Find the device on which the backend computes: its first GPU, or the CPU.
-
-    Returns
-    -------
-    Device
-        ``name`` ("CPU", or the GPU's), ``is_gpu``, ``capability`` (CUDA's, (0, 0) if there is none)
-        and ``memory`` (bytes of a GPU that this process may use; 0 if unknown).
-
-    Examples
-    --------
-    >>> find_device()  # doctest: +SKIP
-    Device(name='Tesla T4', is_gpu=True, capability=(7, 5), memory=0)
-    """
+    """Find the device that computes: the first GPU of Keras' backend, or the CPU."""
     find = {"tensorflow": _find_with_tensorflow, "jax": _find_with_jax}
     return find.get(keras.backend.backend(), Device)()
 

@@ -101,20 +101,16 @@ def accuracy(scores, of="tracks"):
 
 
 def mcnemar(first, second):
-    """Compare two phases on the tracks that both have tested (exact, two-sided).
+    """Compare two groups of runs on the tracks that both have tested (exact, two-sided).
 
-    If both are right equally often, the tracks that just one gets right fall to either with
-    probability one half (McNemar 1947; exact binomial form).
+    If both are right equally often, the tracks on which only one is right fall to either with
+    probability one half (McNemar 1947). Both tables come from `pool`; a pair has the same track,
+    rotation and seed.
 
-    Parameters
-    ----------
-    first, second : pandas.DataFrame
-        As from `pool`; compared where track, rotation and seed agree.
-
-    Returns
-    -------
-    McNemar
-        With a p-value of 1 if the two never differ.
+    Examples
+    --------
+    >>> mcnemar(pool(normal), pool(accumulation)).p_value  # doctest: +SKIP
+    0.0005
     """
     both = _in_both(first, second)
     only_first = int((both["correct_first"] > both["correct_second"]).sum())
@@ -125,24 +121,16 @@ def mcnemar(first, second):
 
 
 def difference(first, second):
-    """Compute the accuracy of tracks of the second less that of the first, with its interval.
+    """Return the accuracy of tracks of the second group of runs less that of the first.
 
-    The bootstrap of `accuracy`, over the tracks that both have tested. A pair stays together, so
-    what makes a track easy or hard for both does not widen the interval.
+    The `Difference` has the interval of the bootstrap of `accuracy`, over the tracks that both
+    have tested. A pair stays together, so what makes a track easy or hard for both does not widen
+    it.
 
-    Parameters
-    ----------
-    first, second : pandas.DataFrame
-        As from `pool`; compared where track, rotation and seed agree.
-
-    Returns
-    -------
-    Difference
-
-    Raises
-    ------
-    ValueError
-        If no track was tested by both.
+    Examples
+    --------
+    >>> print(difference(pool(normal), pool(accumulation)))  # doctest: +SKIP
+    +1.5 [-6.0, +9.0]
     """
     both = _in_both(first, second)
     if both.empty:

@@ -79,27 +79,7 @@ def read_profile(folder):
 
 
 def open_published(folder):
-    """Open published results, and check that every file is the one that was published.
-
-    Parameters
-    ----------
-    folder : str or Path
-        Written by `publish`.
-
-    Returns
-    -------
-    Workspace
-
-    Raises
-    ------
-    PublicationError
-        If it is not such a folder, or of another version, or a file is missing, damaged or foreign.
-
-    Examples
-    --------
-    >>> open_published("report/published/gtzan_four").has_audio  # doctest: +SKIP
-    False
-    """
+    """Open published results, and check that every file is the one that was published."""
     folder = Path(folder).expanduser().resolve()
     facts = _read_facts(folder)
     _check_files(folder, facts["sha256"])

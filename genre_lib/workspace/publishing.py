@@ -26,27 +26,10 @@ class PublicationError(ValueError):
 
 
 def publish(workspace, out):
-    """Write what is kept of a workspace so that it can be published: no audio, no weights.
+    """Copy what a report has kept to the folder `out`, without audio and without weights.
 
-    Call it after a report, whose notebooks keep what they compute from audio and weights. If runs
-    of the plan are missing or failed, the rest is published.
-
-    Parameters
-    ----------
-    workspace : Workspace
-    out : str or Path
-        The folder to write. Published results in it are replaced once the new ones are complete;
-        other files in it (a rendered report, say) stay.
-
-    Returns
-    -------
-    dict
-        The content of ``results.json``.
-
-    Raises
-    ------
-    PublicationError
-        If no run is kept, no report was made, or `out` holds something else.
+    Published results that are there are replaced as soon as the new ones are whole; other files in
+    it stay. Missing or failed runs do not stop it. Returned is what its ``results.json`` says.
 
     Examples
     --------
