@@ -44,35 +44,23 @@ def show_figure(fig, caption):
 
     Parameters
     ----------
-    fig : matplotlib.figure.Figure or bytes
-        A figure, drawn at two image pixels per displayed pixel; or what `figure_png` returned.
-    caption : str
-        Markdown; emphasis and ``$formulas$`` are allowed. The report adds "Figure 3:".
-
-    Raises
-    ------
-    TypeError
-        If `fig` is something else (an Axes and a seaborn grid have their figure in ``.figure``).
+    fig : matplotlib.figure.Figure, or bytes from `figure_png`
+    caption : str, Markdown with emphasis and ``$formulas$``; the report adds "Figure 3:"
 
     Examples
     --------
     >>> show_figure(learning_curves(histories, "Normal"), "Loss by epoch.")  # doctest: +SKIP
     """
-    from IPython.display import display
-
     caption = _checked_caption(caption)
     png = fig if isinstance(fig, bytes) else figure_png(fig)
+    data = {"image/png": base64.b64encode(png).decode(), "text/plain": f"Figure: {caption}"}
     size = {"width": png_size(png)[0] // _DENSITY}
-    display(
-        {"image/png": base64.b64encode(png).decode(), "text/plain": f"Figure: {caption}"},
-        raw=True,
-        metadata={"genre_lib": {"role": "figure", "caption": caption}, "image/png": size},
-    )
+    _display("figure", data, caption, **{"image/png": size})
     _show_caption(caption)
 
 
 def figure_png(fig):
-    """Return a matplotlib figure as PNG, as `show_figure` shows it, and close it."""
+    """Return a matplotlib figure as PNG, two pixels per displayed pixel, and close it."""
     from matplotlib import pyplot as plt
     from matplotlib.figure import Figure
 
@@ -82,15 +70,9 @@ def figure_png(fig):
             "an Axes or a seaborn grid has its Figure in .figure"
         )
     buffer = io.BytesIO()
+    look = {"dpi": _DENSITY * _PIXELS_PER_INCH, "bbox_inches": "tight", "facecolor": "white"}
     # No "Software" entry: the same figure gives the same bytes under another matplotlib version.
-    fig.savefig(
-        buffer,
-        format="png",
-        dpi=_DENSITY * _PIXELS_PER_INCH,
-        bbox_inches="tight",
-        facecolor="white",
-        metadata={"Software": None},
-    )
+    fig.savefig(buffer, format="png", metadata={"Software": None}, **look)
     plt.close(fig)  # Jupyter would show an open figure again at the end of the cell
     # 256 colours take a third of the size, and notebooks keep the image for ever.
     image = Image.open(buffer).convert("RGB").quantize(256, dither=Image.Dither.NONE)
@@ -107,24 +89,15 @@ def show_table(table, caption, formats=None):
     table : pandas.DataFrame
         Missing values are shown as a dash, truth values as yes and no, floats without a format
         with four significant digits. Every cell is escaped: none is read as Markdown or HTML.
-    caption : str
-        Markdown; emphasis and ``$formulas$`` are allowed. The report adds "Table 2:".
-    formats : mapping of str to str or callable, optional
+    caption : str, Markdown with emphasis and ``$formulas$``; the report adds "Table 2:"
+    formats : dict of str to str or callable, optional
         By column name: a format as for `str.format` (``"{:.1%}"``), or a function of the value.
-
-    Raises
-    ------
-    TypeError
-        If `table` is not a DataFrame.
-    KeyError
-        If `formats` names a column that the table does not have.
 
     Examples
     --------
     >>> show_table(table, "Accuracy.", formats={"accuracy": "{:.1%}"})  # doctest: +SKIP
     """
     import pandas as pd
-    from IPython.display import display
 
     if not isinstance(table, pd.DataFrame):
         raise TypeError(
@@ -134,15 +107,12 @@ def show_table(table, caption, formats=None):
     caption = _checked_caption(caption)
     header, rows, numeric = _table_texts(table, dict(formats or {}))
     _show_caption(caption)
-    display(
-        {
-            "text/html": _html_table(header, rows, numeric),
-            "text/markdown": pipe_table(header, rows, numeric),
-            "text/plain": "\n".join("\t".join(cells) for cells in [header, *rows]),
-        },
-        raw=True,
-        metadata={"genre_lib": {"role": "table", "caption": caption}},
-    )
+    data = {
+        "text/html": _html_table(header, rows, numeric),
+        "text/markdown": pipe_table(header, rows, numeric),
+        "text/plain": "\n".join("\t".join(cells) for cells in [header, *rows]),
+    }
+    _display("table", data, caption)
 
 
 def show_source(*functions):
@@ -150,7 +120,6 @@ def show_source(*functions):
 
     Examples
     --------
-    >>> from genre_lib.network import Res1D  # doctest: +SKIP
     >>> show_source(Res1D.first_half, Res1D.second_half)  # doctest: +SKIP
     """
     blocks = []
@@ -168,16 +137,13 @@ def show_text(markdown):
     """Show a computed sentence (Markdown) as a paragraph; an empty one is not shown.
 
     Values that may hold any character (file names, say) go through `escape_markdown` first.
-    """
-    from IPython.display import display
 
-    if not markdown:
-        return
-    display(
-        {"text/markdown": markdown, "text/plain": markdown},
-        raw=True,
-        metadata={"genre_lib": {"role": "text"}},
-    )
+    Examples
+    --------
+    >>> show_text(f"**{len(tracks)}** tracks are used.")  # doctest: +SKIP
+    """
+    if markdown:
+        _display("text", {"text/markdown": markdown, "text/plain": markdown})
 
 
 def pipe_table(header, rows, numeric):
@@ -209,14 +175,15 @@ def png_size(png):
         raise ValueError(f"expected a PNG image, got {came}") from error
 
 
-def _show_caption(caption):
+def _display(role, data, caption=None, **metadata):
     from IPython.display import display
 
-    display(
-        {"text/markdown": f"*{caption}*", "text/plain": caption},
-        raw=True,
-        metadata={"genre_lib": {"role": "caption"}},
-    )
+    mark = {"role": role} | ({"caption": caption} if caption else {})
+    display(data, raw=True, metadata={"genre_lib": mark, **metadata})
+
+
+def _show_caption(caption):
+    _display("caption", {"text/markdown": f"*{caption}*", "text/plain": caption})
 
 
 def _checked_caption(caption):
@@ -237,16 +204,11 @@ def _table_texts(table, formats):
 
     if unknown := set(formats) - set(table.columns):
         raise KeyError(f"formats names {sorted(unknown)}; the columns are {list(table.columns)}")
-    columns = [(name, table.iloc[:, i]) for i, name in enumerate(table.columns)]
-    header = [
-        _one_line(" ".join(map(str, name)) if isinstance(name, tuple) else name)
-        for name, _ in columns
-    ]
-    texts = [[_cell_text(value, formats.get(name)) for value in column] for name, column in columns]
-    numeric = [
-        types.is_numeric_dtype(column.dtype) and not types.is_bool_dtype(column.dtype)
-        for _, column in columns
-    ]
+    header, texts, numeric = [], [], []
+    for name, column in table.items():
+        header.append(_one_line(" ".join(map(str, name)) if isinstance(name, tuple) else name))
+        texts.append([_cell_text(value, formats.get(name)) for value in column])
+        numeric.append(types.is_numeric_dtype(column) and not types.is_bool_dtype(column))
     rows = [list(row) for row in zip(*texts, strict=True)]
     return header, rows, numeric
 
@@ -260,7 +222,7 @@ def _cell_text(value, cell_format):
         return _MISSING
     if cell_format is not None:
         return _one_line(cell_format.format(value))
-    if isinstance(value, bool) or type(value).__name__ in ("bool_", "bool"):
+    if pd.api.types.is_bool(value):
         return "yes" if value else "no"
     if isinstance(value, Real) and not isinstance(value, Integral):
         number = float(value)

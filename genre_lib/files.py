@@ -94,7 +94,9 @@ def locked(path):
     note = path.with_name(f"{path.name}.holder")
     _acquire(lock, path, note)
     try:
-        note.write_text(json.dumps(_this_process()))
+        since = datetime.datetime.now().astimezone().isoformat(" ", "seconds")
+        holder = {"process": os.getpid(), "host": socket.gethostname(), "since": since}
+        note.write_text(json.dumps(holder))
         yield
     finally:
         for file in (note, path):  # whoever waits notices, and creates the lock anew
@@ -117,11 +119,6 @@ def _acquire(lock, path, note):
             "two calls write there at once.",
             stacklevel=5,
         )
-
-
-def _this_process():
-    since = datetime.datetime.now().astimezone().isoformat(" ", "seconds")
-    return {"process": os.getpid(), "host": socket.gethostname(), "since": since}
 
 
 def _holder(note):

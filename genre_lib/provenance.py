@@ -39,7 +39,7 @@ def commit():
 
 
 def without_home(text):
-    """Return a text that may be shown to others: the home folder becomes ``~``."""
+    """Return a text that may be shown to others, with ``~`` for the home folder."""
     home = Path.home()
     return text if home == Path(home.anchor) else text.replace(str(home), "~")
 

@@ -1,6 +1,7 @@
 """Figures, tables and sentences keep their role and caption, and show values as they are."""
 
 import base64
+import inspect
 import json
 import re
 
@@ -20,6 +21,7 @@ from genre_lib.display import (
     pipe_table,
     png_size,
     show_figure,
+    show_source,
     show_table,
     show_text,
 )
@@ -239,3 +241,15 @@ show_text("A sentence.")
     assert roles == ["figure", "caption", "caption", "table", "text"]  # and no figure twice
     assert outputs[0].metadata["genre_lib"]["caption"] == "A figure."
     assert base64.b64decode(outputs[0].data["image/png"]).startswith(b"\x89PNG")
+
+
+def test_source_is_shown_as_it_stands_in_the_library_without_docstrings(shown):
+    show_source(show_text, text_of)
+    ((data, metadata),) = shown
+    assert metadata == {"genre_lib": {"role": "text"}}
+    begin, *code, end = data["text/markdown"].splitlines()
+    assert (begin, end) == ("```python", "```")
+    first, second = "\n".join(code).split("\n\n")
+    lines = inspect.getsource(show_text).splitlines()
+    assert first.splitlines() == [lines[0], *lines[-2:]]  # what stands before and after it
+    assert second == inspect.getsource(text_of).strip()  # which has no docstring

@@ -35,26 +35,17 @@ def run_notebooks(notebooks, out, parameters):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-    executed = []
     for number, notebook in enumerate(tqdm(notebooks, desc="Notebooks", unit="notebook")):
         tqdm.write(f"[{number + 1}/{len(notebooks)}] {notebook.name}", file=sys.stderr)
         _run_notebook(notebook, folder / notebook.name, parameters)
-        executed.append(folder / notebook.name)
-    return executed
+    return [folder / notebook.name for notebook in notebooks]
 
 
 def _run_notebook(notebook, target, parameters):
     kernel = AsyncKernelManager()
+    options = {"cwd": notebook.parent, "progress_bar": False, "stderr_file": sys.stderr}
     try:
-        papermill.execute_notebook(
-            notebook,
-            target,
-            parameters=parameters,
-            cwd=notebook.parent,
-            progress_bar=False,
-            stderr_file=sys.stderr,
-            km=kernel,
-        )
+        papermill.execute_notebook(notebook, target, parameters=parameters, km=kernel, **options)
     except papermill.PapermillExecutionError as error:
         raise ReportError(
             f"{notebook.name}, cell {error.cell_index + 1}: {error.ename}: {error.evalue}. The "
@@ -77,15 +68,11 @@ def _cell(notebook):
         cells = nbformat.read(notebook, as_version=4).cells
     except (OSError, ValueError):
         return ""
-    begun = [
-        number
-        for number, cell in enumerate(cells, start=1)
-        if cell.metadata.get("papermill", {}).get("start_time")
-    ]
-    if not begun:
-        return ", before its first cell"
-    first_line = cells[begun[-1] - 1].source.strip().partition("\n")[0]
-    return f", cell {begun[-1]}, which begins with {first_line!r}"
+    for number, cell in reversed(list(enumerate(cells, start=1))):
+        if cell.metadata.get("papermill", {}).get("start_time"):
+            first_line = cell.source.strip().partition("\n")[0]
+            return f", cell {number}, which begins with {first_line!r}"
+    return ", before its first cell"
 
 
 def _end(kernel):

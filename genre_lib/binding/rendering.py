@@ -49,9 +49,8 @@ def render_html(document: Document, template_dir: Path, work: Path) -> Path:
     """Write ``work/report.html``: one file with images, style and formulas (MathML) inside."""
     options = ["--mathml", "--embed-resources", "--standalone", "--toc", "--toc-depth=2"]
     page = _pandoc(document, template_dir, work, "html5", "template.html", options)
-    page = re.sub(
-        r"<!--html-output:(\d+)-->", lambda mark: document.html_outputs[int(mark[1])], page
-    )
+    outputs = document.html_outputs
+    page = re.sub(r"<!--html-output:(\d+)-->", lambda mark: outputs[int(mark[1])], page)
     path = work / "report.html"
     path.write_text(page, encoding="utf-8")
     return path
@@ -65,15 +64,10 @@ def render_pdf(document: Document, template_dir: Path, work: Path) -> Path:
     typst_path = work / "report.typ"
     typst_path.write_text(source, encoding="utf-8")
     path = work / "report.pdf"
+    inputs = {"title": document.title, "authors": ", ".join(document.authors)}
+    fonts = {"font_paths": [], "ignore_system_fonts": True}
     try:
-        typst.compile(
-            typst_path,
-            output=path,
-            root=work,
-            font_paths=[],
-            ignore_system_fonts=True,
-            sys_inputs={"title": document.title, "authors": ", ".join(document.authors)},
-        )
+        typst.compile(typst_path, output=path, root=work, sys_inputs=inputs, **fonts)
     except RuntimeError as error:
         detail = getattr(error, "diagnostic", "") or str(error)
         raise BindingError(f"typst could not set the PDF: {detail}") from error
@@ -86,9 +80,7 @@ def _pandoc(document, template_dir, work, writer, template, options) -> str:
     (work / "template").mkdir(exist_ok=True)
     for name in _TEMPLATE_FILES:
         if not (template_dir / name).is_file():
-            raise FileNotFoundError(
-                f"{template_dir / name}: a file of the report template is absent"
-            )
+            raise FileNotFoundError(f"{template_dir / name}: absent from the report template")
         shutil.copyfile(template_dir / name, work / "template" / name)
     (work / "metadata.json").write_text(json.dumps(_metadata(document)), encoding="utf-8")
     folders = [".", *dict.fromkeys(str(folder) for folder in document.image_folders)]

@@ -30,22 +30,17 @@ def make_report(profile=None, data=None, out="report/build", home=ROOT):
 
     Parameters
     ----------
-    profile, data, home
-        As `genre_lib.workspace.open_workspace` takes them.
-    out : str or Path
-        Where ``report.html``, ``report.pdf`` and the executed ``notebooks/`` go.
+    profile, data, home : as `genre_lib.workspace.open_workspace` takes them
+    out : str or Path, where ``report.html``, ``report.pdf`` and the executed ``notebooks/`` go
 
     Returns
     -------
-    tuple of Path
-        The HTML page and the PDF.
+    tuple of Path, the HTML page and the PDF
 
     Raises
     ------
-    ReportError
-        If a notebook stops with an error, or its kernel dies.
-    CorpusError, PublicationError, ValueError
-        If `data` or `profile` cannot be used, or contradict each other.
+    ReportError, if a notebook stops with an error, or its kernel dies
+    ValueError, if `data` or `profile` cannot be used, or contradict each other
 
     Examples
     --------
@@ -83,7 +78,7 @@ def describe(workspace, took):
     profile, corpus, runs = workspace.profile, workspace.corpus, workspace.planned()
     kept = workspace.kept.load_all(runs)
     used = f"{len(workspace.tracks)} of {len(corpus)} tracks used"
-    described = [
+    return [
         ("Corpus", f"{workspace.corpus_name}: {used}"),
         ("Fingerprint of the corpus", fingerprint(corpus)),
         ("Profile", f"{profile.name} ({profile.digest()})"),
@@ -95,8 +90,8 @@ def describe(workspace, took):
         ("Machine", ", ".join(provenance.machine().values())),
         ("Made on", datetime.datetime.now().astimezone().isoformat(" ", "minutes")),
         ("Duration of this call", took),
+        *provenance.versions().items(),
     ]
-    return described + list(provenance.versions().items())
 
 
 def _describe_runs(workspace, runs, kept):

@@ -22,13 +22,9 @@ _BLOCK = 1 << 18
 
 
 class AudioError(ValueError):
-    """A file without usable audio.
+    """A file without usable audio: its `path`, the `reason` and the `detail` (what was found).
 
-    Attributes
-    ----------
-    path : Path of the file
-    reason : ``"undecodable"``, ``"empty"``, ``"not finite"`` or ``"too long"``
-    detail : str, what was found
+    The reason is ``"undecodable"``, ``"empty"``, ``"not finite"`` or ``"too long"``.
     """
 
     def __init__(self, path, reason, detail):
@@ -52,16 +48,11 @@ def open_sound(path):
 
 
 def read_audio(path):
-    """Read one file as mono, 22 050 Hz, 16-bit samples.
+    """Read a file as mono int16 samples at 22 050 Hz, or raise an `AudioError`.
 
-    Channels are averaged and other rates converted with soxr (its high-quality setting). A mono
-    16-bit file at 22 050 Hz, as GTZAN's are, comes through bit for bit. Of a file that ends before
-    its header says so, what is there is read. Unusable files raise an `AudioError`.
-
-    Examples
-    --------
-    >>> read_audio("blues.00000.wav").shape  # doctest: +SKIP
-    (661794,)
+    Channels are averaged, and other rates are converted with soxr's high-quality setting. A mono
+    16-bit file at 22 050 Hz, such as GTZAN's, is read bit for bit. A file that ends before its
+    header says so is read as far as it goes.
     """
     try:
         with open_sound(path) as file:

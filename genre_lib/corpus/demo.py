@@ -32,16 +32,11 @@ _FEWEST_TRACKS, _FEWEST_SECONDS, _SHORT_SECONDS = 6, 8, 0.8
 
 
 def make_demo_corpus(folder, tracks_per_genre=18, seconds=9.0, seed=0, progress=True):
-    """Make the demo corpus in a folder, unless it is there, and return the planted faults.
+    """Make the demo corpus in a folder, unless it is there, and return its planted faults.
 
-    The folder gets ``genres/<genre>/<genre>.00000.wav`` (mono, 16 bit, 22 050 Hz), ``truth.csv``
-    and ``demo.json`` (the arguments). It is whole or absent, and the same arguments give the same
-    bytes.
-
-    Examples
-    --------
-    >>> make_demo_corpus("data/demo")["fault"].value_counts()["mislabeled"]  # doctest: +SKIP
-    5
+    The folder holds ``genres/<genre>/<genre>.00000.wav`` (mono, 16 bit, 22 050 Hz), ``truth.csv``
+    (the faults) and ``demo.json`` (the arguments). It is written completely or not at all, and the
+    same arguments give the same bytes.
     """
     folder = Path(folder)
     if tracks_per_genre < _FEWEST_TRACKS or seconds < _FEWEST_SECONDS:
@@ -61,7 +56,7 @@ def make_demo_corpus(folder, tracks_per_genre=18, seconds=9.0, seed=0, progress=
 
 
 def read_truth(folder):
-    """Read the faults planted in a demo corpus: the table that `make_demo_corpus` returned."""
+    """Read the faults planted in a demo corpus, as `make_demo_corpus` returned them."""
     return pd.read_csv(Path(folder) / "truth.csv", dtype=str, keep_default_na=False)
 
 
@@ -86,12 +81,13 @@ def _write(folder, tracks_per_genre, seconds, seed, progress):
     write = functools.partial(_write_track, folder, seconds, seed)
     thread_map(write, tracks, desc="Playing", unit="track", progress=progress)
     truth, planted, repeated = [], collections.Counter(), collections.Counter()
-    for fault, (genre, other) in ((name, pair) for name in _FAULTS for pair in _FAULTS[name]):
+    for fault, pairs in _FAULTS.items():
         # Faulty tracks are taken from the end, repeated ones from the beginning: no track is both.
-        planted[genre] += 1
-        track, source = (genre, tracks_per_genre - planted[genre]), (other, repeated[other])
-        repeated[other] += 1
-        truth.append(_plant(folder, fault, track, source, seconds, seed))
+        for genre, other in pairs:
+            planted[genre] += 1
+            track, source = (genre, tracks_per_genre - planted[genre]), (other, repeated[other])
+            repeated[other] += 1
+            truth.append(_plant(folder, fault, track, source, seconds, seed))
     table = pd.DataFrame(truth, columns=["track_id", "fault", "other_track_id", "detail"])
     table.sort_values("track_id").to_csv(folder / "truth.csv", index=False)
 

@@ -18,9 +18,8 @@ def describe_tracks(tracks):
 
     Returns
     -------
-    pandas.DataFrame
-        ``track_id``, ``genre``, ``seconds``, ``level`` (root mean square in dB re full scale) and
-        ``centroid`` (spectral centroid in Hz: the median over librosa's frames of 2048 samples).
+    pandas.DataFrame with ``track_id``, ``genre``, ``seconds``, ``level`` (root mean square in dB re
+        full scale) and ``centroid`` (spectral centroid in Hz, the median over frames of 93 ms)
 
     Examples
     --------

@@ -34,7 +34,7 @@ def fetch_gtzan(folder, *, url=URL, checksum=CHECKSUM, progress=True):
     """Download an archive of GTZAN and unpack it as ``genres/``; return False if that is there.
 
     A download that was cut off is resumed by the next call, from this or another address.
-    ``genres/`` is whole or absent. About 2.6 GB are needed, half of it for the time of the call.
+    ``genres/`` is whole or absent. About 2.6 GB are needed, half of that only during the call.
     """
     folder, checksum = Path(folder).expanduser(), checksum.lower()
     algorithm = _ALGORITHMS.get(len(checksum))

@@ -28,10 +28,6 @@ def rotations(n_partitions=6):
     -------
     list of Rotation, one per partition: ``index``, ``train``, ``valid``, ``test``, from 0
 
-    Raises
-    ------
-    ValueError, if there are fewer than three partitions
-
     Examples
     --------
     >>> rotations(6)[4]
@@ -66,11 +62,9 @@ def make_partitions(tracks, n_partitions=6, seed=0, groups=None):
     Parameters
     ----------
     tracks : pandas.DataFrame of usable tracks, with ``track_id`` and ``genre``
-    n_partitions : int, number of partitions
-    seed : int; equal seeds give equal partitions
-    groups : str or array-like, optional
-        A column of `tracks`, or one value per track. Tracks of the same group share a partition;
-        a track without a value is a group of its own.
+    n_partitions, seed : int; equal seeds give equal partitions
+    groups : str or array-like, a column of `tracks` or one value per track, optional
+        Tracks of the same group share a partition; a track without a value is its own group.
 
     Returns
     -------

@@ -24,7 +24,7 @@ def segment_starts(n_samples, window=WINDOW, hop=None, max_segments=MAX_SEGMENTS
     ----------
     n_samples, window : int, length of the track and of a segment in samples
     hop : int, samples from one start to the next; by default a quarter of the window
-    max_segments : int, maximum number of segments
+    max_segments : int, the most segments per track
 
     Returns
     -------
@@ -50,11 +50,10 @@ class TrackTable:
         self.genres, self.fingerprint = genres, fingerprint
 
     def segments(self, track_ids=None, *, window=WINDOW, hop=None, max_segments=MAX_SEGMENTS):
-        """List the segments of all tracks, or of those given and in their order.
+        """List the segments of all tracks, or of those given in their order, one row each.
 
-        The window, the hop and the limit have the meaning that they have in `segment_starts`. The
-        table has one row per segment: ``track_id``, ``label``, ``segment`` (its number in the
-        track) and ``start`` (its first sample in the store). An unknown track raises KeyError.
+        Columns: ``track_id``, ``label``, ``segment`` (its number in the track) and ``start`` (its
+        first sample in the store). `segment_starts` explains the window, the hop and the limit.
         """
         tracks = self.tracks.set_index("track_id")
         if track_ids is not None:
@@ -80,15 +79,13 @@ class SegmentStore(TrackTable):
     Attributes
     ----------
     samples : numpy.memmap of int16, shape (total samples,), the tracks end to end
-    tracks : pandas.DataFrame
-        ``track_id``, ``genre``, ``label``, ``n_samples``, ``offset`` (first sample in `samples`).
+    tracks : pandas.DataFrame with ``track_id``, ``genre``, ``label``, ``n_samples`` and ``offset``
     genres : list of str, in the order of their labels
     fingerprint : str, identifies the audio (16 hexadecimal digits)
 
     Examples
     --------
-    >>> segments = store.segments(["blues.00000"])  # doctest: +SKIP
-    >>> store.read(segments["start"]).shape  # doctest: +SKIP
+    >>> store.read(store.segments(["blues.00000"])["start"]).shape  # doctest: +SKIP
     (21, 110250)
     """
 
@@ -125,10 +122,6 @@ def build_store(corpus, folder="cache", *, progress=True):
     Returns
     -------
     SegmentStore
-
-    Raises
-    ------
-    ValueError, if no track is usable, or a file has changed since the corpus was read
 
     Examples
     --------

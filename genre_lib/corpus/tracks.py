@@ -26,9 +26,10 @@ class CorpusError(ValueError):
 def load_corpus(folder, *, min_samples=WINDOW, progress=True):
     """Find the tracks in a folder, read each of them once, and say which can be used.
 
-    All layouts in which GTZAN is distributed are understood: ``genres/<genre>/*.au`` or
-    ``*.wav``, Kaggle's ``Data/genres_original/<genre>/``, and plain ``<genre>/``. The folder may
-    be given at any of these levels. A broken file never raises: its row says what is wrong.
+    All layouts in which GTZAN is distributed are understood: ``genres/<genre>/``, Kaggle's
+    ``Data/genres_original/<genre>/``, and plain ``<genre>/``; `folder` may be at any of these
+    levels. A broken file never raises an error: its row says what is wrong. A folder that is not a
+    corpus raises CorpusError.
 
     Parameters
     ----------
@@ -38,28 +39,20 @@ def load_corpus(folder, *, min_samples=WINDOW, progress=True):
 
     Returns
     -------
-    pandas.DataFrame
-        One row per track, sorted by genre and track:
-
-        - ``track_id`` (``"blues.00000"``), ``genre``, ``label`` (the genre's alphabetical rank),
-        - ``file`` (relative to `folder`), ``path`` (absolute). Everywhere but in ``path``, bytes
-          that are not UTF-8 and control characters are escaped (``\\xe9``, ``\\n``),
-        - ``n_samples`` at 22 050 Hz, 0 if the file cannot be decoded,
-        - ``status``: ``"ok"``, or why the track is left out: ``"undecodable"``, ``"empty"``,
-          ``"not finite"``, ``"too long"``, ``"silent"``, ``"too short"``, ``"second file"``,
-        - ``detail`` (the reason in words), ``sha256`` (of the decoded samples, or empty).
-
-    Raises
-    ------
-    CorpusError, if the folder does not exist, has no genre folder with audio, or cannot be read
+    pandas.DataFrame, one row per track, sorted by genre and track
+        ``track_id`` (``"blues.00000"``), ``genre``, ``label`` (the genre's alphabetical rank),
+        ``file`` (relative to `folder`), ``path`` (absolute; in the other columns, bytes that are
+        not UTF-8 and control characters are escaped), ``n_samples`` (at 22 050 Hz; 0 if the file
+        cannot be decoded), ``status``, ``detail`` (the status in words) and ``sha256`` (of the
+        decoded samples, or empty). The status is ``"ok"``, or why the track is left out:
+        ``"undecodable"``, ``"empty"``, ``"not finite"``, ``"too long"``, ``"silent"``,
+        ``"too short"`` or ``"second file"``.
 
     Examples
     --------
-    >>> corpus = load_corpus("path/to/gtzan")  # doctest: +SKIP
-    >>> corpus.groupby("genre")["status"].value_counts()  # doctest: +SKIP
+    >>> load_corpus("path/to/gtzan").groupby("genre")["status"].value_counts()  # doctest: +SKIP
     """
-    folder = Path(folder).expanduser()
-    tracks = _list_tracks(folder)
+    tracks = _list_tracks(Path(folder).expanduser())
     inspect = functools.partial(_inspect, min_samples=min_samples)
     found = thread_map(inspect, tracks["path"], desc="Reading", unit="track", progress=progress)
     tracks = pd.concat([tracks, pd.DataFrame(found)], axis=1)
@@ -84,9 +77,9 @@ def count_tracks(corpus):
 
     Returns
     -------
-    pandas.DataFrame
-        One row per genre with a usable track: ``genre``, ``files`` (all), ``tracks`` (usable), and
-        the length of the ``shortest`` and the ``longest`` usable track in seconds.
+    pandas.DataFrame, one row per genre with a usable track
+        ``genre``, ``files`` (all), ``tracks`` (usable), and the seconds of the ``shortest`` and the
+        ``longest`` usable track.
 
     Examples
     --------
@@ -122,11 +115,8 @@ def genre_names(corpus):
 
 
 def fingerprint(corpus):
-    """Identify the usable audio of a corpus, wherever it lies and in whatever container.
-
-    Returned are 16 hexadecimal digits: the beginning of the SHA-256 of every usable track's id,
-    genre and samples.
-    """
+    """Identify the usable audio of a corpus, in any place and container, by 16 hex digits."""
+    # The beginning of the SHA-256 of every usable track's id, genre and samples.
     lines = usable(corpus)[["track_id", "genre", "sha256"]].agg("\t".join, axis=1).sort_values()
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
@@ -155,7 +145,7 @@ def _genre_folders(folder):
     for _ in range(_DEEPEST_GENRE_ROOT + 1):
         below = []
         for parent in level:
-            children = _subfolders(parent)
+            children = _entries(parent, lambda path: path.name[0] != "_" and path.is_dir())
             if genres := [child for child in children if _audio_files(child)]:
                 return genres
             below += children
@@ -169,16 +159,12 @@ def _genre_folders(folder):
     raise CorpusError(message)
 
 
-def _subfolders(folder):
-    return _entries(folder, lambda path: not path.name.startswith("_") and path.is_dir())
-
-
 def _audio_files(folder):
     return _entries(folder, lambda path: path.suffix.lower() in AUDIO_SUFFIXES and path.is_file())
 
 
 def _entries(folder, wanted):
-    # macOS leaves "._name" resource forks in archives: not audio, whatever their suffix.
+    # Archives made on macOS hold resource forks: "._name" beside a file, or below "__MACOSX".
     try:
         return sorted(p for p in folder.iterdir() if not p.name.startswith(".") and wanted(p))
     except OSError as error:

@@ -22,8 +22,8 @@ import pandas as pd
 from genre_lib import files
 from genre_lib.provenance import without_home
 
-_FACTS, _HISTORY, _PREDICTIONS = "run.json", "history.csv", "predictions.npz"
-_WEIGHTS = "model.keras"
+_FACTS, _HISTORY = "run.json", "history.csv"
+_PREDICTIONS, _WEIGHTS = "predictions.npz", "model.keras"
 # What is read from them; a run that another version kept may lack some of it.
 _NEEDED_FACTS = {"rotation", "seed", "seconds"}
 _NEEDED_HISTORY = {"epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds"}
@@ -38,18 +38,15 @@ class RunResult:
     Parameters
     ----------
     folder : Path
-    facts : dict
-        Profile, phase, rotation, seed, corpus, versions, machine, commit, duration.
+    facts : dict of profile, phase, rotation, seed, corpus, versions, machine, commit, duration
     history : pandas.DataFrame
         ``epoch`` (from 1), ``loss``, ``accuracy``, ``val_loss``, ``val_accuracy``, ``seconds``.
     segments : pandas.DataFrame
         Of the test and validation partitions: ``split``, ``track_id``, ``segment``, ``label``.
-    probabilities : numpy.ndarray
-        float32, shape (n_segments, n_genres), in the order of `segments`.
+    probabilities : numpy.ndarray of float32, shape (n_segments, n_genres), as `segments`
 
     Examples
     --------
-    >>> (result,) = workspace.runs(ACCUMULATION)[ACCUMULATION]  # doctest: +SKIP
     >>> segments, probabilities = result.predictions("test")  # doctest: +SKIP
     """
 
@@ -73,17 +70,12 @@ class KeptRuns:
 
     Parameters
     ----------
-    runs_dir : str or Path
-        Folder of all kept runs.
-    fingerprint : str
-        Identifies the corpus; see `genre_lib.corpus.fingerprint`.
+    runs_dir : str or Path, folder of all kept runs
+    fingerprint : str, identifies the corpus; see `genre_lib.corpus.fingerprint`
 
     Examples
     --------
-    >>> from genre_lib.experiment import NORMAL, SMOKE, Run
-    >>> kept = KeptRuns("runs", "0123456789abcdef")
-    >>> kept.load(Run(SMOKE, NORMAL, rotation=0)) is None
-    True
+    >>> result = KeptRuns("runs", store.fingerprint).load(run)  # doctest: +SKIP
     """
 
     def __init__(self, runs_dir, fingerprint):
@@ -136,12 +128,29 @@ class KeptRuns:
         None if it is not kept, if its files are not those that were kept (by their checksums), or
         if the version that kept it left out something that is needed.
         """
-        return _read(self.place(run))
+        folder = self.place(run)
+        try:
+            facts = json.loads((folder / _FACTS).read_text())
+            names = [_HISTORY, _PREDICTIONS]
+            if "sha256_of_weights" not in facts:  # a published run comes without them
+                names.append(_WEIGHTS)
+            if any(files.checksum(folder / name) != facts["sha256"][name] for name in names):
+                return None
+            with np.load(folder / _PREDICTIONS, allow_pickle=False) as arrays:
+                columns = {name: arrays[name] for name in arrays.files}
+            probabilities = columns.pop("probabilities")
+            segments = pd.DataFrame(columns)
+            history = pd.read_csv(folder / _HISTORY)
+        except _UNREADABLE:
+            return None
+        lacking = (_NEEDED_FACTS - set(facts), _NEEDED_HISTORY - set(history))
+        if any(lacking) or _NEEDED_SEGMENTS - set(segments) or len(probabilities) != len(segments):
+            return None
+        return RunResult(folder, facts, history, segments, probabilities)
 
     def load_all(self, runs):
         """Read those of some runs that are kept, as a dict of Run to RunResult."""
-        found = {run: self.load(run) for run in runs}
-        return {run: result for run, result in found.items() if result is not None}
+        return {run: result for run in runs if (result := self.load(run)) is not None}
 
     def attempt(self, run, work):
         """Call a function that makes a run; if it fails, note why and return that in one line."""
@@ -173,8 +182,7 @@ class KeptRuns:
 
     def failures(self, runs):
         """Return why runs failed when they were last tried, as a dict of Run to str."""
-        reasons = {run: self.failure_reason(run) for run in runs}
-        return {run: reason for run, reason in reasons.items() if reason}
+        return {run: reason for run in runs if (reason := self.failure_reason(run))}
 
     def copy_without_weights(self, run, target):
         """Copy a kept run to other `KeptRuns`, with only the checksum of its weights."""
@@ -194,36 +202,10 @@ class KeptRuns:
         return place.with_name(name.format(place.name))
 
 
-def _read(folder):
-    try:
-        facts = json.loads((folder / _FACTS).read_text())
-        names = [_HISTORY, _PREDICTIONS]
-        if "sha256_of_weights" not in facts:  # a published run comes without them
-            names.append(_WEIGHTS)
-        if any(files.checksum(folder / name) != facts["sha256"][name] for name in names):
-            return None
-        with np.load(folder / _PREDICTIONS, allow_pickle=False) as arrays:
-            columns = {name: arrays[name] for name in arrays.files}
-        probabilities = columns.pop("probabilities")
-        segments = pd.DataFrame(columns)
-        history = pd.read_csv(folder / _HISTORY)
-    except _UNREADABLE:
-        return None
-    lacking = (_NEEDED_FACTS - set(facts), _NEEDED_HISTORY - set(history))
-    if any(lacking) or _NEEDED_SEGMENTS - set(segments) or len(probabilities) != len(segments):
-        return None
-    return RunResult(folder, facts, history, segments, probabilities)
-
-
 def load_network(result):
     """Load the network of a kept run; a published one has no weights.
 
     No code that its file may contain is run: another file than this project's raises a ValueError.
-
-    Examples
-    --------
-    >>> load_network(result).predict(samples).shape  # doctest: +SKIP
-    (21, 10)
     """
     import keras  # here, because everything else that is kept is read without it
 

@@ -13,9 +13,10 @@ from genre_lib.network.resnet1d import build_resnet1d
 
 
 class Networks:
-    """Gives every run its untrained network, compiled once for successive runs that share it."""
+    """Gives every run its untrained network, compiled once for successive runs that share it.
 
-    # Compiling thirty layers takes as long as several epochs of a small corpus.
+    Compiling thirty layers takes as long as several epochs of a small corpus.
+    """
 
     def __init__(self):
         self._key = self._model = None
@@ -62,9 +63,7 @@ def compile_model(profile, phase, n_classes, *, rematerialize=False):
         profile.window, n_classes, **options, rematerialize=rematerialize, dtype=precision
     )
     if phase.accumulates:
-        model = GradientAccumulationModel(
-            model.inputs, model.outputs, micro_batch_size=profile.micro_batch_size
-        )
+        model = GradientAccumulationModel(model.inputs, model.outputs, profile.micro_batch_size)
     optimizer = keras.optimizers.Adam(profile.learning_rate)
     if precision == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)

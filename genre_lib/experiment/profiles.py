@@ -7,7 +7,7 @@ import math
 from numbers import Integral, Real
 
 from genre_lib.experiment.phases import PROTOCOLS, VARIANTS
-from genre_lib.waveform import MAX_SEGMENTS, SHORTEST_WINDOW, WINDOW, hop_of
+from genre_lib.waveform import MAX_SEGMENTS, SHORTEST_WINDOW, WINDOW
 
 
 def _whole(n, least=1):
@@ -22,6 +22,11 @@ def _tuple(given, holds):
     return isinstance(given, tuple) and len(set(given)) == len(given) and all(map(holds, given))
 
 
+def _names(known):
+    expected = f"a tuple of names among {', '.join(known)}, each once"
+    return expected, lambda names: _tuple(names, known.__contains__)
+
+
 _COUNTS = ("max_segments", "batch_size", "accumulated_batch_size", "micro_batch_size", "epochs")
 _AT_LEAST = f"{SHORTEST_WINDOW}, the least that the depth of the network allows"
 
@@ -30,21 +35,12 @@ _EXPECTED = {
     **dict.fromkeys(_COUNTS, ("a whole number from 1", _whole)),
     **dict.fromkeys(("learning_rate", "patience"), ("a number from 0", _number)),
     "window": (f"a whole number from {_AT_LEAST}", lambda n: _whole(n, SHORTEST_WINDOW)),
-    "n_partitions": (
-        "one each for training, validation and test: use 3 or more",
-        lambda n: _whole(n, 3),
-    ),
+    "n_partitions": ("one each to train, validate, test: use 3 or more", lambda n: _whole(n, 3)),
     "width": ("a number above 0", lambda x: _number(x) and x > 0),
     "bn_momentum": ("a number from 0 and below 1", lambda x: _number(x) and x < 1),
     "l2_lambdas": ("a tuple of numbers from 0, each once", lambda xs: _tuple(xs, _number)),
-    "protocols": (
-        f"a tuple of names among {', '.join(PROTOCOLS)}, each once",
-        lambda names: _tuple(names, PROTOCOLS.__contains__),
-    ),
-    "variants": (
-        f"a tuple of names among {', '.join(VARIANTS)}, each once",
-        lambda names: _tuple(names, VARIANTS.__contains__),
-    ),
+    "protocols": _names(PROTOCOLS),
+    "variants": _names(VARIANTS),
     "seeds": (
         "a tuple of whole numbers from 0, one at least and each once",
         lambda seeds: _tuple(seeds, lambda n: _whole(n, 0)) and seeds,
@@ -56,53 +52,38 @@ _EXPECTED = {
 class Profile:
     """Every choice of an experiment: the one place to change a hyper-parameter.
 
-    Runs are kept under the choices that shaped them: a changed profile trains anew.
+    Runs are kept under the choices that shaped them: a changed profile trains anew. An impossible
+    choice raises a ValueError.
 
     Parameters
     ----------
-    name : str
-        Its name on the command line.
-    window, max_segments : int
-        Samples in a segment, at 22 050 Hz, and the maximum number of segments per track.
-    n_partitions : int
-        Parts of the corpus: one trains, the next validates, the one after that tests.
+    name : str, its name on the command line
+    window, max_segments : int, samples in a segment (at 22 050 Hz) and most segments per track
+    n_partitions : int, parts of the corpus: one trains, the next validates, the one after tests
     width, bn_momentum : float
         Factor on the number of filters, and momentum of batch normalisation's moving statistics.
-    learning_rate : float
-        Learning rate of Adam.
-    batch_size : int
-        Segments in an update of the normal and the L2 phase.
+    learning_rate : float, of Adam
+    batch_size : int, segments in an update of the normal and the L2 phase
     accumulated_batch_size, micro_batch_size : int
         Segments in an update of the accumulation phase, and in each of its micro-batches.
     epochs, patience : int
         Maximum number of epochs, and epochs without a lower validation loss before training ends.
-    l2_lambdas : tuple of float
-        Weights of the penalty; each is an L2 phase.
+    l2_lambdas : tuple of float, weights of the penalty; each is an L2 phase
     rotations, other_rotations, variant_rotations : int
         Rotations, from the first, that the normal phase, each other phase and each variant run.
     protocols : tuple of str
         Those of `PROTOCOLS` under which the normal phase runs, if the corpus allows them. All other
         phases follow the original protocol.
-    variants : tuple of str
-        Those of `VARIANTS` that are run.
+    variants : tuple of str, those of `VARIANTS` that are run
     seeds, partition_seed : tuple of int, int
         Everything is run with each seed (of weights and segment order), on the same partitions.
-    jit_compile : bool or "auto"
-        Compile the training step with XLA; "auto" does if that trains faster on the device.
+    jit_compile : bool or "auto", compile with XLA; "auto" does if that trains faster here
     precision : {"auto", "float32", "mixed_bfloat16", "mixed_float16"}
-        What the network computes with; "auto" takes what suits the device. Weights, normalisations
-        and softmax are float32 in any case.
-
-    Raises
-    ------
-    ValueError
-        If a choice is impossible; the message names it, what was given and what was expected.
+        "auto" takes what suits the device. Weights, normalisations and softmax are always float32.
 
     Examples
     --------
     >>> mine = dataclasses.replace(DEMO, name="mine", width=0.25)
-    >>> mine.digest() == DEMO.digest()
-    False
     """
 
     name: str
@@ -141,11 +122,6 @@ class Profile:
                 f"micro_batch_size={self.micro_batch_size} is larger than accumulated_batch_size="
                 f"{self.accumulated_batch_size}; an update is made of whole micro-batches."
             )
-
-    @property
-    def hop(self):
-        """Samples from the start of one segment to that of the next (75% overlap)."""
-        return hop_of(self.window)
 
     def digest(self):
         """Return 8 hexadecimal digits for the choices that shape a single run."""
@@ -215,13 +191,7 @@ PROFILES = {profile.name: profile for profile in (SMOKE, DEMO, LAPTOP, PAPER)}
 
 
 def get_profile(name):
-    """Return the profile with a name; raise a `ValueError` that lists `PROFILES` if there is none.
-
-    Examples
-    --------
-    >>> get_profile("paper").n_partitions
-    6
-    """
+    """Return the profile with a name; a ValueError lists those that there are."""
     if name not in PROFILES:
         raise ValueError(
             f"profile {name!r} is not known; expected one of {', '.join(PROFILES)}. To make your "

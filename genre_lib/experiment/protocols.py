@@ -14,12 +14,6 @@ def divide(tracks, protocol="original", n_partitions=6, seed=0):
     Protocols other than ``"original"`` need the columns of `genre_lib.faults.annotate`. The
     published split of ``"fault_filtered"`` has three partitions. A protocol that these tracks do
     not allow raises a ValueError.
-
-    Examples
-    --------
-    >>> tracks = pd.DataFrame({"track_id": list("abcdef"), "genre": list("xxxyyy")})
-    >>> divide(tracks, n_partitions=3).value_counts().tolist()
-    [2, 2, 2]
     """
     if protocol not in PROTOCOLS:
         raise ValueError(f"protocol {protocol!r} is not one of {', '.join(PROTOCOLS)}.")
@@ -43,8 +37,7 @@ def _published_split(tracks):
     tracks = tracks.set_index("track_id")
     split, genres = tracks["fault_filtered_split"].map(_SPLIT).dropna(), tracks["genre"]
     for name, number in _SPLIT.items():
-        missing = set(genres) - set(genres[split.index[split == number]])
-        if missing:
+        if missing := set(genres) - set(genres[split.index[split == number]]):
             raise ValueError(
                 f"fault_filtered: the published {name} split has no track of "
                 f"{', '.join(sorted(missing))} in this corpus; it is for all of GTZAN."
@@ -71,50 +64,41 @@ def count_leaks(tracks, profile, tested=None):
 
     Parameters
     ----------
-    tracks : pandas.DataFrame
-        As returned by `genre_lib.faults.annotate`.
-    profile : Profile
-        Its partitions are used.
-    tested : dict of str to set of int, optional
-        By protocol, the rotations that count, from 0. By default all rotations of all protocols.
+    tracks : pandas.DataFrame from `genre_lib.faults.annotate`
+    profile : Profile, whose partitions are used
+    tested : dict of protocol to set of int, the rotations that count, from 0; all by default
 
     Returns
     -------
     pandas.DataFrame
         Indexed by protocol: ``tracks`` (that take part), ``test`` (test tracks), ``repeated`` and
         ``same_artist`` (test tracks with a repetition, or their artist, in training).
-    list of str
-        Why the other protocols are not for these tracks.
+    list of str, why the other protocols are not for these tracks
 
     Examples
     --------
     >>> leaks, refused = count_leaks(workspace.annotated, workspace.profile)  # doctest: +SKIP
     """
     rows, refused = {}, []
-    for protocol in PROTOCOLS if tested is None else tested:
+    for protocol, chosen in (dict.fromkeys(PROTOCOLS) if tested is None else tested).items():
         try:
             partition = divide(tracks, protocol, profile.n_partitions, profile.partition_seed)
         except ValueError as error:
             refused.append(str(error))
             continue
         counted = leakage(tracks, partition)
-        chosen = {0} if protocol == "fault_filtered" else range(len(counted))
-        if tested is not None:
-            chosen = tested[protocol]
+        if chosen is None:
+            chosen = [0] if protocol == "fault_filtered" else counted.index
         rows[protocol] = {"tracks": len(partition), **counted.loc[list(chosen)].sum()}
-    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("protocol")
-    return table[["tracks", "test", "repeated", "same_artist"]], refused
+    columns = ["tracks", "test", "repeated", "same_artist"]
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+    return table.rename_axis("protocol"), refused
 
 
 def split_segments(run, store):
-    """List the segments that a run trains, validates and tests on, as a dict of tables.
-
-    Protocols other than the original's need the columns of `genre_lib.faults.annotate`.
-    """
-    profile = run.profile
-    partition = divide(
-        store.tracks, run.phase.protocol, profile.n_partitions, profile.partition_seed
-    )
+    """List the segments of a run by split (train, valid, test); for its tracks, see `divide`."""
+    profile, protocol = run.profile, run.phase.protocol
+    partition = divide(store.tracks, protocol, profile.n_partitions, profile.partition_seed)
     rotation = rotations(partition.max() + 1)[run.rotation]
     return {
         split: store.segments(

@@ -14,17 +14,12 @@ class Run:
     ----------
     profile : Profile
     phase : Phase
-    rotation : int
-        From 0.
-    seed : int
-        Seed of the initial weights and of the order of the segments.
+    rotation : int, from 0
+    seed : int, of the initial weights and of the order of the segments
 
     Examples
     --------
-    >>> from genre_lib.experiment import ACCUMULATION, PAPER
-    >>> run = Run(PAPER, ACCUMULATION, rotation=0)
-    >>> run.batch_size, run.step_size
-    (80, 10)
+    >>> run = Run(PAPER, ACCUMULATION, rotation=0)  # doctest: +SKIP
     """
 
     profile: Profile
@@ -63,16 +58,7 @@ class Run:
 
 
 def plan(profile, *only):
-    """List the runs of a profile: of the phases `only` or, by default, of the original's.
-
-    They are ordered by phase, then by seed, then by rotation.
-
-    Examples
-    --------
-    >>> from genre_lib.experiment import PAPER
-    >>> len(plan(PAPER))
-    30
-    """
+    """List the runs of phases (default: the original's), ordered by phase, seed and rotation."""
     return [
         Run(profile, phase, rotation, seed)
         for phase in (only or main_phases(profile))

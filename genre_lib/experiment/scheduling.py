@@ -16,6 +16,9 @@ from genre_lib.experiment.kept import KeptRuns
 from genre_lib.experiment.models import Networks
 from genre_lib.experiment.training import fit_run
 
+_NETWORKS = Networks()  # of this process: a worker is called once per run, and compiles once
+_ONE_AT_A_TIME = threading.Lock()
+
 
 class RunError(RuntimeError):
     """No run succeeded; the message says why."""
@@ -25,7 +28,8 @@ def fit_runs(runs, store, runs_dir="runs", progress=True, jobs=None):
     """Train those of some runs that are not kept yet.
 
     A run that fails is warned about, noted beside its place and tried again by the next call; the
-    others continue. If a worker process is killed, those that are left are trained one at a time.
+    others continue, and a RunError is raised if all fail. If a worker process is killed, the runs
+    that are left are trained one at a time.
 
     With several jobs, worker processes share the cores of the machine. To use a Dask cluster, set
     the environment variable ``GENRE_SCHEDULER`` to the address of its scheduler (``tcp://...``);
@@ -37,24 +41,13 @@ def fit_runs(runs, store, runs_dir="runs", progress=True, jobs=None):
     ----------
     runs : sequence of Run
     store : SegmentStore
-    runs_dir : str or Path
-        Folder of all kept runs.
-    progress : bool
-        Show a bar over the runs and, with one job, one over the epochs.
-    jobs : int, optional
-        Runs side by side; by default the environment variable ``GENRE_JOBS``, or 1.
+    runs_dir : str or Path, folder of all kept runs
+    progress : bool, show a bar over the runs and, with one job, one over the epochs
+    jobs : int, runs side by side; by default the environment variable ``GENRE_JOBS``, or 1
 
     Returns
     -------
-    dict of Run to RunResult
-        In the order of `runs`, without those that failed.
-
-    Raises
-    ------
-    RunError
-        If there is not a single result.
-    ValueError, ImportError, OSError, RuntimeError
-        If ``GENRE_JOBS`` is not a whole number from 1, or the cluster cannot be used.
+    dict of Run to RunResult, in the order of `runs` and without those that failed
 
     Examples
     --------
@@ -68,8 +61,7 @@ def fit_runs(runs, store, runs_dir="runs", progress=True, jobs=None):
     with bar, contextlib.closing(_attempts(missing, store, kept, bar, jobs)) as attempts:
         for run, reason in attempts:
             bar.update()
-            result = kept.load(run)
-            if result is not None:
+            if (result := kept.load(run)) is not None:
                 results[run] = result
                 continue
             reasons[run] = reason or f"not found under {kept.runs_dir}, which workers must share"
@@ -85,10 +77,14 @@ def fit_runs(runs, store, runs_dir="runs", progress=True, jobs=None):
 
 def _attempts(runs, store, kept, bar, jobs):
     """Yield each run when it is done and, if it failed, why."""
-    jobs = _wanted_jobs() if jobs is None else jobs
-    if not runs:
-        return
-    if jobs > 1 or os.environ.get("GENRE_SCHEDULER"):
+    if jobs is None:
+        wanted = os.environ.get("GENRE_JOBS") or "1"
+        if not wanted.isdecimal() or int(wanted) < 1:
+            raise ValueError(
+                f"GENRE_JOBS={wanted!r}: expected how many runs to train side by side, 1 or more."
+            )
+        jobs = int(wanted)
+    if runs and (jobs > 1 or os.environ.get("GENRE_SCHEDULER")):
         yield from _attempts_in_workers(runs, store, kept, jobs)
         return
     for run in runs:
@@ -117,25 +113,12 @@ def _attempts_in_workers(runs, store, kept, jobs):
                 yield run, kept.attempt(run, train) or kept.failure_reason(run)
 
 
-_NETWORKS = Networks()  # of this process: a worker is called once per run, and compiles once
-
-
 def _attempt(run, store, kept, progress=False):
-    fit = functools.partial(fit_run, run, store, kept.runs_dir, progress, _NETWORKS)
-    reason = kept.attempt(run, fit)
+    reason = kept.attempt(run, lambda: fit_run(run, store, kept.runs_dir, progress, _NETWORKS))
     if reason:
         # A network that failed halfway, for lack of memory perhaps, must not stay in the way.
         _NETWORKS.forget()
     return run, reason
-
-
-def _wanted_jobs():
-    wanted = os.environ.get("GENRE_JOBS") or "1"
-    if not wanted.isdecimal() or int(wanted) < 1:
-        raise ValueError(
-            f"GENRE_JOBS={wanted!r}: expected how many runs to train side by side, 1 or more."
-        )
-    return int(wanted)
 
 
 def side_by_side(work, items, jobs):
@@ -155,8 +138,7 @@ def _parallel(jobs):
     parallel = functools.partial(
         joblib.Parallel, prefer="processes", batch_size=1, return_as="generator_unordered"
     )
-    address = os.environ.get("GENRE_SCHEDULER")
-    if not address:
+    if not (address := os.environ.get("GENRE_SCHEDULER")):
         yield parallel(jobs)
         return
     try:
@@ -177,9 +159,6 @@ def _parallel(jobs):
                 "GENRE_SCHEDULER unset."
             )
         yield parallel(-1)
-
-
-_ONE_AT_A_TIME = threading.Lock()
 
 
 def _call(work, item, shares):

@@ -23,27 +23,20 @@ def fit_run(run, store, runs_dir="runs", progress=True, networks=None):
     """Train, validate and test once, and keep the result.
 
     A kept run is returned as it is; an interrupted one resumes after its last whole epoch. If
-    another process trains the same run, its result is waited for.
+    another process trains the same run, its result is waited for. A batch that does not fit into
+    memory raises a MemoryError that says what does.
 
     Parameters
     ----------
     run : Run
     store : SegmentStore
-    runs_dir : str or Path
-        Folder of all kept runs.
-    progress : bool
-        Show a bar over the epochs.
-    networks : genre_lib.experiment.models.Networks, optional
-        Shared by several runs, it saves compilation.
+    runs_dir : str or Path, folder of all kept runs
+    progress : bool, show a bar over the epochs
+    networks : genre_lib.experiment.models.Networks, shared by several runs to save compilation
 
     Returns
     -------
     RunResult
-
-    Raises
-    ------
-    MemoryError
-        If a batch does not fit into memory; the message says what does.
 
     Examples
     --------
@@ -68,7 +61,10 @@ def _train_and_keep(run, store, kept, progress, networks):
         "statistics": _batches(run, store, parts["train"]),
     }
     facts, state = _facts(run, store), kept.training_state(run)
-    history = train(model, run, batches, state, _made_from(run, facts), progress)
+    # What shapes a training besides the code; a state made from anything else is void.
+    made_from = {name: facts[name] for name in ("phase", "rotation", "seed", "corpus", "versions")}
+    made_from |= {"profile": run.profile.digest(), "backend": facts["computation"]["backend"]}
+    history = train(model, run, batches, state, made_from, progress)
     begin = time.perf_counter()
     tested = pd.concat([parts[split].assign(split=split) for split in ("test", "valid")])
     tested = tested[["split", "track_id", "segment", "label"]].reset_index(drop=True)
@@ -117,12 +113,6 @@ def _batches(run, store, segments, batch_size=None, seed=None):
     profile = run.profile
     size, samples = batch_size or profile.batch_size, nearest_samples(store)
     return SegmentBatches(samples, segments, size, window=profile.window, seed=seed)
-
-
-def _made_from(run, facts):
-    """Return what shapes a training besides the code; a state made from anything else is void."""
-    shaping = {name: facts[name] for name in ("phase", "rotation", "seed", "corpus", "versions")}
-    return shaping | {"profile": run.profile.digest(), "backend": facts["computation"]["backend"]}
 
 
 def _facts(run, store):

@@ -10,7 +10,7 @@ from genre_lib.faults.repetitions import find_same_recordings, repetition_groups
 
 
 def find_faults(corpus, cache, progress=True):
-    """Find same recordings and distortions; the two tables are kept in `cache`."""
+    """Find same recordings and distortions, two tables that are kept in the folder `cache`."""
     memory = Memory(cache, verbose=0)
     corpus = usable(corpus)[["track_id", "genre", "label", "path", "status", "sha256"]]
     return tuple(
@@ -25,12 +25,11 @@ def is_gtzan(tracks):
 
 
 def annotate(tracks, repetitions, distortions, published):
-    """Add to a table of tracks what the protocols need to know.
+    """Add to a table of tracks what the protocols need to know about each.
 
-    ``repetition_group`` (tracks that repeat each other, found or published; missing if alone),
-    ``distorted`` (bool), ``artist`` and ``fault_filtered_split``, which are missing if nobody
-    knows. `published` joins GTZAN's catalogue; the demo corpus has ids like GTZAN's, and is other
-    music.
+    New columns: ``repetition_group`` (missing if the track repeats no other), ``distorted`` (bool),
+    ``artist`` and ``fault_filtered_split`` (missing if unknown). `published` adds GTZAN's catalogue
+    to what was found: not for the demo corpus, which has GTZAN's ids, but other music.
     """
     pairs = repetitions[["track_id", "other_track_id", "verdict"]]
     table = tracks.assign(artist=pd.NA, fault_filtered_split=pd.NA, distorted=False)
@@ -52,25 +51,20 @@ def count_artists(annotated):
 
     Parameters
     ----------
-    annotated : pandas.DataFrame
-        As from `annotate`; at least one artist is known.
+    annotated : pandas.DataFrame from `annotate`, with at least one known artist
 
     Returns
     -------
-    pandas.DataFrame
-        ``genre``, ``tracks``, ``identified``, ``artists``, ``most frequent`` and ``tracks of that
-        one``; the last two are missing in a genre without a known artist.
+    pandas.DataFrame with ``genre``, ``tracks``, ``identified``, ``artists``, ``most frequent`` and
+        ``tracks of that one``, the last two missing in a genre without a known artist
 
     Examples
     --------
     >>> count_artists(workspace.annotated)  # doctest: +SKIP
     """
     artists = annotated.groupby("genre")["artist"]
-    counts = artists.value_counts().reset_index(name="tracks of that one")
-    order = ["genre", "tracks of that one", "artist"]
-    counts = counts.sort_values(order, ascending=[True, False, True])
-    first = counts.drop_duplicates("genre").set_index("genre")
-    table = pd.DataFrame(
-        {"tracks": artists.size(), "identified": artists.count(), "artists": artists.nunique()}
-    )
-    return table.join(first.rename(columns={"artist": "most frequent"})).reset_index()
+    table = artists.agg(tracks="size", identified="count", artists="nunique")
+    # A mode is sorted: of equally frequent artists, the first in the alphabet is named.
+    table["most frequent"] = artists.agg(lambda names: next(iter(names.mode()), pd.NA))
+    table["tracks of that one"] = artists.agg(lambda names: names.value_counts().max())
+    return table.reset_index()

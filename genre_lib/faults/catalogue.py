@@ -16,14 +16,13 @@ from genre_lib.corpus.tracks import usable
 
 
 def read_catalogue():
-    """Read what is published about each of GTZAN's 1000 excerpts, one row each.
+    """Read what is published about GTZAN's 1000 excerpts, one row each.
 
-    ``track_id`` and ``genre``: Tzanetakis and Cook (2002). ``artist`` (if identified) and
-    ``distorted``: Sturm 2012, with corrections up to October 2014. ``exact_repetition_group``:
-    Sturm 2013. ``md5_wav``: the index of mirdata 0.3.6; ``bit_identical``: another excerpt has the
-    same. ``same_work_group``: equal artist and title, a listed repetition, or equal MD5.
-    ``fault_filtered_split``: Kereliuk, Sturm and Larsen, *Deep Learning and Music Adversaries*
-    (2015).
+    ``track_id`` and ``genre`` are from Tzanetakis and Cook, ``artist`` (if identified) and
+    ``distorted`` from Sturm 2012, ``exact_repetition_group`` from Sturm 2013, ``md5_wav`` from the
+    index of mirdata 0.3.6, ``fault_filtered_split`` from Kereliuk, Sturm and Larsen. Two columns
+    are derived: ``bit_identical`` (another excerpt has the same MD5) and ``same_work_group`` (equal
+    artist and title, a listed repetition, or equal MD5).
     """
     with resources.files("genre_lib.faults").joinpath("gtzan_catalogue.csv").open("rb") as file:
         return pd.read_csv(file).astype({"bit_identical": bool, "distorted": bool})
@@ -43,19 +42,16 @@ def compare_with_catalogue(corpus, pairs, column="same_work_group", without=None
 
     Parameters
     ----------
-    corpus, pairs : pandas.DataFrame
-        A corpus with GTZAN's track ids, and its `find_exact_repetitions` or `find_same_recordings`.
-    column : str
-        ``"same_work_group"`` or ``"exact_repetition_group"`` of `read_catalogue`.
-    without : pandas.DataFrame, optional
-        A table as it is returned: its pairs are left out.
+    corpus : pandas.DataFrame from `load_corpus`, with GTZAN's track ids
+    pairs : pandas.DataFrame from `find_exact_repetitions` or `find_same_recordings`
+    column : str, ``"same_work_group"`` or ``"exact_repetition_group"`` of `read_catalogue`
+    without : pandas.DataFrame, optional, an earlier result whose pairs are left out
 
     Returns
     -------
-    pandas.DataFrame
-        One row per pair that either names: ``track_id``, ``other_track_id``, ``group`` (missing if
-        not published), ``score`` (0.0 if the detector does not list the pair) and ``found_by``:
-        ``"both"``, ``"detector"`` or ``"catalogue"``.
+    pandas.DataFrame, one row per pair that either of them names
+        ``track_id``, ``other_track_id``, ``group`` (missing if not published), ``score`` (0.0 if
+        not detected) and ``found_by``: ``"both"``, ``"detector"`` or ``"catalogue"``.
 
     Examples
     --------
@@ -83,15 +79,12 @@ def compare_with_planted(truth, recordings, distortions):
 
     Parameters
     ----------
-    truth : pandas.DataFrame
-        The planted faults, as from `genre_lib.corpus.read_truth`.
-    recordings, distortions : pandas.DataFrame
-        As from `find_same_recordings` and `find_distortions`.
+    truth : pandas.DataFrame of the planted faults, as `make_demo_corpus` returns it
+    recordings, distortions : pandas.DataFrame from `find_same_recordings` and `find_distortions`
 
     Returns
     -------
-    pandas.DataFrame
-        One row per kind of fault: ``fault``, ``planted``, ``found``, ``found but not planted``.
+    pandas.DataFrame with ``fault``, ``planted``, ``found`` and ``found but not planted``
 
     Examples
     --------

@@ -20,11 +20,11 @@ from genre_lib.waveform import SAMPLE_RATE, WINDOW
 
 
 def check_corpus(folder, *, progress=True):
-    """Read every file of a corpus and report what is there and what is wrong, as JSON has it.
+    """Read every file of a corpus, and return what is there and what is wrong, ready for JSON.
 
-    A fault is a status of `load_corpus`; ``"misnamed"``: another format than the suffix says;
-    ``"cut short"``: less audio than the header announces (an Ogg file: no last page), which is
-    used as far as it goes; or ``"repetition"``: the same audio as another usable track.
+    A fault is a status of `load_corpus`, ``"misnamed"`` (another format than the suffix says),
+    ``"cut short"`` (less audio than the header announces, or an Ogg file without its last page;
+    what is there is used), or ``"repetition"`` (the same audio as another usable track).
     """
     corpus = load_corpus(folder, progress=progress)
     suffixes = corpus["file"].map(lambda name: Path(name).suffix.lower())

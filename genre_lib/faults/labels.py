@@ -15,21 +15,14 @@ def find_label_errors(tracks, probabilities):
 
     Parameters
     ----------
-    tracks : pandas.DataFrame
-        With ``track_id``, ``genre`` and ``label``, every genre at least once.
-    probabilities : array-like
-        Shape (n_tracks, n_genres), by label; each row is from a model not trained on the track.
+    tracks : pandas.DataFrame with ``track_id``, ``genre`` and ``label``, every genre at least once
+    probabilities : array-like, shape (n_tracks, n_genres), from models not trained on the track
 
     Returns
     -------
-    pandas.DataFrame
-        The most suspect first: ``track_id``, ``genre``, ``suggested_genre`` (the most probable),
-        ``score`` (the probability of ``genre``), ``verdict`` (bool: called an error by cleanlab).
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not agree, or a row is not of probabilities that add up to 1.
+    pandas.DataFrame, the most suspect first
+        ``track_id``, ``genre``, ``suggested_genre`` (the most probable), ``score`` (the probability
+        of ``genre``) and ``verdict`` (bool: whether cleanlab calls it an error).
 
     Examples
     --------

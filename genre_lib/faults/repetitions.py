@@ -20,10 +20,10 @@ _WORTH_LISTING = 10  # landmarks; more than chance, so that a reader sees the ne
 
 
 def find_exact_repetitions(corpus):
-    """Find tracks of equal audio after decoding, whatever their containers and genres.
+    """Find tracks whose decoded audio is equal, whatever their containers and genres.
 
-    One row per pair, with the columns ``track_id``, ``other_track_id`` (later in the corpus),
-    ``score`` (1.0), ``verdict`` (True) and ``group`` (the first of the tracks that are all equal).
+    One row per pair: ``track_id``, ``other_track_id`` (later in the corpus), ``score`` (1.0),
+    ``verdict`` (True) and ``group`` (the first of the tracks that are all equal).
     """
     equal = usable(corpus).groupby("sha256", sort=False)["track_id"]
     pairs = [(*pair, ids.iloc[0]) for _, ids in equal for pair in combinations(ids, 2)]
@@ -34,29 +34,13 @@ def find_exact_repetitions(corpus):
 def find_same_recordings(corpus, *, progress=True):
     """Find tracks that hold the same recording, even if shifted, re-encoded or filtered.
 
-    Landmark fingerprints (Wang, ISMIR 2003) name the candidates and their offsets; the coherence
-    of the waveforms decides. Not found: another performance of the same song, and a copy played
-    faster or slower by more than 0.05%.
-
-    Parameters
-    ----------
-    corpus : pandas.DataFrame
-        From `genre_lib.corpus.load_corpus`; only usable tracks are compared.
-    progress : bool
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per pair with ten landmarks or more in common, the most alike first: ``track_id``,
-        ``other_track_id`` (later in the corpus), ``matches`` (landmarks in common), ``offset_s``
-        (where the other track begins on the clock of the first, in seconds), ``overlap_s`` (how
-        long both sound), ``score`` (coherence, 0 to 1), ``verdict`` (bool), ``group`` (the first of
-        the tracks that verdicts join).
-
-    Examples
-    --------
-    >>> find_same_recordings(corpus).query("verdict")  # doctest: +SKIP
+    One row per pair with enough in common, the most alike first: ``track_id``, ``other_track_id``
+    (later in the corpus), ``matches`` (landmarks in common), ``offset_s`` (when the other track
+    begins on the clock of the first, in seconds), ``overlap_s`` (how long both sound), ``score``
+    (coherence, 0 to 1), ``verdict`` and ``group`` (the first of the tracks that verdicts join).
     """
+    # Landmarks name the candidates and their offsets; the coherence of the waveforms decides. Not
+    # found: another performance of a song, and a copy faster or slower by more than 0.05%.
     tracks = usable(corpus)
     bar = {"desc": "Fingerprints", "unit": "track", "progress": progress}
     marks = thread_map(lambda path: find_landmarks(read_audio(path)), tracks["path"], **bar)
@@ -91,15 +75,11 @@ def same_recordings(corpus, recordings):
 
     Parameters
     ----------
-    corpus : pandas.DataFrame
-        As from `genre_lib.corpus.load_corpus`.
-    recordings : pandas.DataFrame
-        As from `find_same_recordings`.
+    corpus, recordings : pandas.DataFrame from `load_corpus` and from `find_same_recordings`
 
     Returns
     -------
-    pandas.DataFrame
-        The rows with a verdict, with ``exact`` (equal audio) and ``across_genres``, both bool.
+    pandas.DataFrame, the rows with a verdict, with ``exact`` and ``across_genres`` (bool)
 
     Examples
     --------

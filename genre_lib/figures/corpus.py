@@ -16,12 +16,8 @@ def sliding_window(samples, starts, window) -> Figure:
 
     Parameters
     ----------
-    samples : numpy.ndarray
-        int16, shape (n_samples,).
-    starts : numpy.ndarray
-        First sample of each segment.
-    window : int
-        Samples in a segment.
+    samples : numpy.ndarray of int16, shape (n_samples,)
+    starts, window : numpy.ndarray and int, the first sample of each segment, and its length
 
     Examples
     --------
@@ -45,8 +41,7 @@ def genre_gallery(examples) -> Figure:
 
     Parameters
     ----------
-    examples : dict of str to numpy.ndarray
-        int16 samples by genre.
+    examples : dict of str to numpy.ndarray, int16 samples by genre
 
     Examples
     --------
@@ -101,8 +96,7 @@ def descriptors_by_genre(descriptors) -> Figure:
 
     Parameters
     ----------
-    descriptors : pandas.DataFrame
-        From `genre_lib.corpus.describe_tracks`.
+    descriptors : pandas.DataFrame from `genre_lib.corpus.describe_tracks`
 
     Examples
     --------

@@ -16,10 +16,8 @@ def repetition_map(tracks, pairs) -> Figure:
 
     Parameters
     ----------
-    tracks : pandas.DataFrame
-        ``track_id`` and ``genre``, in the order in which they are drawn.
-    pairs : pandas.DataFrame
-        ``track_id``, ``other_track_id`` and ``kind`` (what the legend calls the arc).
+    tracks : pandas.DataFrame with ``track_id`` and ``genre``, in the order in which they are drawn
+    pairs : pandas.DataFrame with ``track_id``, ``other_track_id`` and ``kind``, for the legend
 
     Examples
     --------
@@ -59,12 +57,9 @@ def aligned_pair(first, second, offset_s, names) -> Figure:
 
     Parameters
     ----------
-    first, second : numpy.ndarray
-        int16 samples, shape (n_samples,).
-    offset_s : float
-        Where the second begins on the clock of the first, in seconds.
-    names : tuple of str
-        Titles.
+    first, second : numpy.ndarray of int16, shape (n_samples,)
+    offset_s : float, where the second begins on the clock of the first, in seconds
+    names : tuple of str, the titles
 
     Examples
     --------
@@ -86,8 +81,7 @@ def waveform_and_spectrogram(samples, title) -> Figure:
 
     Parameters
     ----------
-    samples : numpy.ndarray
-        int16, shape (n_samples,).
+    samples : numpy.ndarray of int16, shape (n_samples,)
     title : str
 
     Examples

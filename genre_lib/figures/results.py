@@ -17,10 +17,8 @@ def learning_curves(histories, title) -> Figure:
 
     Parameters
     ----------
-    histories : list of pandas.DataFrame
-        The ``history`` of each `genre_lib.experiment.RunResult`.
-    title : str
-        What the runs have in common.
+    histories : list of pandas.DataFrame, the ``history`` of each `genre_lib.experiment.RunResult`
+    title : str, what the runs have in common
 
     Examples
     --------
@@ -56,10 +54,9 @@ def accuracies(compared, original=None) -> Figure:
 
     Parameters
     ----------
-    compared : pandas.DataFrame
-        Indexed by phase, with ``segments`` and ``tracks``, as from `genre_lib.results.compare`.
+    compared : pandas.DataFrame from `genre_lib.results.compare`, a row per phase
     original : dict of str to tuple of float, optional
-        By phase, the accuracies of segments and of tracks that the original reports, fractions.
+        By phase, what the original reports for segments and for tracks, as fractions.
 
     Examples
     --------
@@ -73,11 +70,9 @@ def accuracies(compared, original=None) -> Figure:
         look = {"fmt": marker, "color": color, "capsize": 3, "label": of}
         axis.errorbar(values["value"], places, xerr=_errors(values), **look)
         if original:
-            quoted = [
-                original[name][which] if name in original else None for name in compared.index
-            ]
+            quoted = [original.get(name, (np.nan, np.nan))[which] for name in compared.index]
             look = {"fillstyle": "none", "markersize": 8, "label": f"{of}, original (quoted)"}
-            axis.plot(pd.Series(quoted, dtype=float), places, marker, color=color, **look)
+            axis.plot(quoted, places, marker, color=color, **look)
     axis.set_yticks(range(len(compared)), compared.index)
     axis.invert_yaxis()
     axis.xaxis.set_major_formatter(PercentFormatter(1))
@@ -96,12 +91,8 @@ def accuracy_by_rotation(table, n_classes, title) -> Figure:
 
     Parameters
     ----------
-    table : pandas.DataFrame
-        From `genre_lib.results.by_rotation`.
-    n_classes : int
-        Number of genres.
-    title : str
-        The phase.
+    table : pandas.DataFrame from `genre_lib.results.by_rotation`
+    n_classes, title : int and str, the number of genres and the phase
 
     Examples
     --------
@@ -124,10 +115,8 @@ def joined_segments(by_count, by_rule) -> Figure:
 
     Parameters
     ----------
-    by_count : dict of int to Accuracy
-        By the number of segments per track, for one rule.
-    by_rule : dict of str to Accuracy
-        By the rule, for all segments.
+    by_count : dict of int to Accuracy, by the number of segments per track, for one rule
+    by_rule : dict of str to Accuracy, by the rule, for all segments
 
     Examples
     --------
@@ -159,8 +148,8 @@ def reliability_diagrams(bins) -> Figure:
 
     Parameters
     ----------
-    bins : dict of str to pandas.DataFrame
-        From `genre_lib.results.reliability`, by what is predicted (``"segments"``, ``"tracks"``).
+    bins : dict of str to pandas.DataFrame from `genre_lib.results.reliability`
+        By what is predicted: ``"segments"`` or ``"tracks"``.
 
     Examples
     --------
@@ -186,12 +175,11 @@ def reliability_diagrams(bins) -> Figure:
 
 @styled
 def confusion_matrices(counts) -> Figure:
-    """Draw which genres are taken for which, one matrix per phase, side by side.
+    """Draw which genres are taken for which, one matrix per phase; more than two are not legible.
 
     Parameters
     ----------
-    counts : dict of str to pandas.DataFrame
-        From `genre_lib.results.confusion`, by the phase; at most two stay legible.
+    counts : dict of str to pandas.DataFrame from `genre_lib.results.confusion`, by phase
 
     Examples
     --------

@@ -13,8 +13,7 @@ def training_rates(figures) -> Figure:
 
     Parameters
     ----------
-    figures : list of dict
-        The ``"figures"`` of a benchmark, from `genre_lib.results.speed.read_published`.
+    figures : list of dict, the ``"figures"`` of one of `genre_lib.results.speed.read_published`
 
     Examples
     --------
@@ -37,8 +36,8 @@ def growing_cost(rows) -> Figure:
 
     Parameters
     ----------
-    rows : pandas.DataFrame
-        ``tracks``, ``jobs``, ``storing`` and ``training`` (seconds), ``memory`` (bytes).
+    rows : pandas.DataFrame with ``tracks``, ``jobs``, ``storing`` and ``training`` (seconds), and
+        ``memory`` (bytes)
 
     Examples
     --------

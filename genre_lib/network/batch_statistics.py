@@ -11,17 +11,9 @@ class ReestimatedStatistics(keras.callbacks.Callback):
     """Replaces the moving statistics of batch normalisation before each validation.
 
     The moving averages lag behind the weights by hundreds of updates. Here they become the plain
-    mean over all batches of the training segments, computed with the current weights (Izmailov et
-    al. 2018, *Averaging Weights Leads to Wider Optima and Better Generalization*, section 3.2).
-
-    Parameters
-    ----------
-    batches : keras.utils.PyDataset
-        Batches of the training segments, of the size that a training step sees.
-
-    Examples
-    --------
-    >>> model.fit(train, callbacks=[ReestimatedStatistics(train)])  # doctest: +SKIP
+    mean over all `batches` of the training segments (a PyDataset, of the size that a training step
+    sees), computed with the current weights (Izmailov et al. 2018, *Averaging Weights Leads to
+    Wider Optima and Better Generalization*, section 3.2).
     """
 
     def __init__(self, batches):

@@ -41,9 +41,8 @@ def check_memory(model, setting, size):
     if not all(device.startswith("cpu") for device in keras.distribution.list_devices()):
         return  # a GPU reports exhaustion itself
     each, available = segment_memory(model), available_memory()
-    if size * each <= available:
+    if size <= (fits := available // each):
         return
-    fits = available // each
     raise MemoryError(
         f"{setting}={size} takes about {size * each / 2**30:.1f} GiB per step, and "
         f"{available / 2**30:.1f} GiB are available. "

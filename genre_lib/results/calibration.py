@@ -15,8 +15,7 @@ def confidences(results, of="tracks"):
     Parameters
     ----------
     results : list of RunResult
-    of : {"tracks", "segments"}
-        A track has the mean of the probabilities of its segments.
+    of : {"tracks", "segments"}; a track has the mean of the probabilities of its segments
 
     Returns
     -------
@@ -39,15 +38,10 @@ def confidences(results, of="tracks"):
 
 
 def reliability(examples):
-    """Sort examples by their confidence into ten bins of equal width.
+    """Sort examples, as `confidences` lists them, by confidence into ten bins of equal width.
 
     The table behind a reliability diagram (Guo et al. 2017, section 2): bin m holds the
     confidences above (m - 1) / 10 and up to m / 10.
-
-    Parameters
-    ----------
-    examples : pandas.DataFrame
-        As from `confidences`.
 
     Returns
     -------
@@ -79,18 +73,13 @@ def overconfidence(examples):
 
 
 def summarize_calibration(examples):
-    """Put confidence beside accuracy.
-
-    Parameters
-    ----------
-    examples : dict of str to pandas.DataFrame
-        By what is predicted (``"segments"``, ``"tracks"``), as from `confidences`.
+    """Put confidence beside accuracy, for each kind of example in a dict.
 
     Returns
     -------
     pandas.DataFrame
-        ``of``, ``examples`` (how many), ``confidence``, ``accuracy``, ``confidence less accuracy /
-        points`` (with its interval) and ``ECE``.
+        ``of`` (the kind), ``examples`` (how many), ``confidence``, ``accuracy``, ``confidence less
+        accuracy / points`` (with its interval) and ``ECE``.
 
     Examples
     --------

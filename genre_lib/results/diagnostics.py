@@ -38,16 +38,11 @@ def segment_counts(results):
 
 
 def scores_by_segments(results):
-    """Score runs as if their tracks had fewer segments, evenly spread over them.
-
-    Parameters
-    ----------
-    results : list of RunResult
+    """Score a list of RunResult as if their tracks had fewer segments, evenly spread over them.
 
     Returns
     -------
-    dict of int to pandas.DataFrame
-        By the number of segments per track (1, 2, 4 and so on, and all), scores as from `pool`.
+    dict of segments per track (1, 2, 4 and so on, and all) to pandas.DataFrame, as from `pool`
     """
     return {
         count: scoring.pool([thin_out(result, count) for result in results])
@@ -67,11 +62,7 @@ def fewest_segments(scores):
 
 
 def accuracy_gaps(results):
-    """Set the accuracy in training against that in validation, at the best and the last epoch.
-
-    Parameters
-    ----------
-    results : list of RunResult
+    """Set accuracy in training against that in validation, for each of a list of RunResult.
 
     Returns
     -------
@@ -98,16 +89,12 @@ def _best_epoch(result):
 def out_of_fold(results):
     """Average the probabilities of each track over the networks that were tested on it.
 
-    Parameters
-    ----------
-    results : list of RunResult
-        Of one phase: rotations test different tracks, seeds the same ones.
+    Takes a list of RunResult of one phase: rotations test other tracks, seeds the same ones.
 
     Returns
     -------
-    pandas.DataFrame
-        Shape (n_tracks, n_genres), indexed and sorted by track id: means over the segments, then
-        over the runs.
+    pandas.DataFrame, shape (n_tracks, n_genres)
+        Indexed and sorted by track id: means over the segments, then over the runs.
     """
     tested = [result.predictions() for result in results]
     tables = [scoring.aggregate(p, segments["track_id"]) for segments, p in tested]
@@ -115,11 +102,7 @@ def out_of_fold(results):
 
 
 def describe_runs(results):
-    """Describe runs, one row each.
-
-    Parameters
-    ----------
-    results : list of RunResult
+    """Describe a list of RunResult, one row each.
 
     Returns
     -------
@@ -143,18 +126,11 @@ def describe_runs(results):
 def on_common_rotations(named_runs):
     """Leave out the runs of rotations that not every group has; empty groups do not count.
 
-    Parameters
-    ----------
-    named_runs : dict of str to list of RunResult
-
-    Returns
-    -------
-    dict of str to list of RunResult
+    Takes and returns a dict of str to list of RunResult.
 
     Examples
     --------
-    >>> on_common_rotations({"normal": [], "accumulation": []})
-    {'normal': [], 'accumulation': []}
+    >>> named = on_common_rotations({"normal": normal, "L2": penalised})  # doctest: +SKIP
     """
     rotations = [{run.facts["rotation"] for run in runs} for runs in named_runs.values() if runs]
     common = set.intersection(*rotations) if rotations else set()
@@ -169,10 +145,8 @@ def compare(named_runs, to=None):
 
     Parameters
     ----------
-    named_runs : dict of str to list of RunResult
-        The runs of a phase, say, by its label. A group may be empty.
-    to : str, optional
-        The group that the others are compared with, on the tracks that both have tested.
+    named_runs : dict of str (of a phase's label, say) to list of RunResult, which may be empty
+    to : str, optional group to compare the others with, on the tracks that both have tested
 
     Returns
     -------
@@ -183,16 +157,9 @@ def compare(named_runs, to=None):
         median time of an epoch). With `to`, also ``difference`` (a `Difference`, or None if no
         track was tested by both), and of `mcnemar`, ``only_reference``, ``only_this`` and ``p``.
 
-    Raises
-    ------
-    KeyError
-        If `to` is not among the groups.
-
     Examples
     --------
-    >>> runs = workspace.runs(NORMAL, ACCUMULATION)  # doctest: +SKIP
-    >>> named = {phase.label: found for phase, found in runs.items()}  # doctest: +SKIP
-    >>> compare(named, to="normal")[["tracks", "difference", "p"]]  # doctest: +SKIP
+    >>> compare({"normal": some, "L2": others}, to="normal")["difference"]  # doctest: +SKIP
     """
     pools = {name: scoring.pool(runs) for name, runs in named_runs.items()}
     rows = []
@@ -221,13 +188,9 @@ def _describe_group(runs, scores):
 def _set_against(reference, scores):
     if not statistics.comparable(reference, scores):
         return {"difference": None, "only_reference": 0, "only_this": 0, "p": np.nan}
-    test = statistics.mcnemar(reference, scores)
-    return {
-        "difference": statistics.difference(reference, scores),
-        "only_reference": test.only_first,
-        "only_this": test.only_second,
-        "p": test.p_value,
-    }
+    gain = statistics.difference(reference, scores)
+    only_reference, only_this, p = statistics.mcnemar(reference, scores)
+    return {"difference": gain, "only_reference": only_reference, "only_this": only_this, "p": p}
 
 
 def original_groups(profile, runs):
@@ -239,18 +202,15 @@ def original_groups(profile, runs):
     Parameters
     ----------
     profile : Profile
-    runs : dict of Phase to list of RunResult
-        As from `Workspace.runs`.
+    runs : dict of Phase to list of RunResult, as from `Workspace.runs`
 
     Returns
     -------
-    dict of str to list of RunResult
-        By the label of the phase.
+    dict of phase label to list of RunResult
 
     Examples
     --------
-    >>> list(original_groups(workspace.profile, workspace.runs()))  # doctest: +SKIP
-    ['normal', 'L2, λ = 0.0001', 'accumulation']
+    >>> groups = original_groups(workspace.profile, workspace.runs())  # doctest: +SKIP
     """
 
     def in_validation(phase):

@@ -44,21 +44,16 @@ _CHOICES = {
 
 def describe_profile(profile):
     """List the choices of a profile beside what the original reports, quoted."""
-    rows = [
-        (what, f"{getattr(profile, name):g}", original)
-        for name, (what, original) in _CHOICES.items()
-    ]
+    rows = [(what, f"{getattr(profile, n):g}", quoted) for n, (what, quoted) in _CHOICES.items()]
     return pd.DataFrame(rows, columns=["choice", "this report", "original (quoted)"])
 
 
 def on_gaps(profile, runs):
     """Name the phases that lack runs of the plan; an empty text if none does."""
-    counts = {phase.name: (len(found), len(plan(profile, phase))) for phase, found in runs.items()}
-    gaps = [
-        f"{name} ({found or 'no run'} of {planned})"
-        for name, (found, planned) in counts.items()
-        if found < planned
-    ]
+    gaps = []
+    for phase, found in runs.items():
+        if len(found) < (planned := len(plan(profile, phase))):
+            gaps.append(f"{phase.name} ({len(found) or 'no run'} of {planned})")
     if not gaps:
         return ""
     return (
@@ -116,13 +111,9 @@ def on_overfitting(gaps):
 def on_statements(gaps, compared):
     """Hold what the original says against this run: ``statement``, ``here`` and ``verdict``."""
     gap = gaps["normal"]["gap, last"].mean()
-    rows = [
-        (
-            "The plainly trained network overfits.",
-            f"gap at the end {points(gap)} points",
-            "supported" if gap > WIDE else "not supported",
-        )
-    ]
+    overfits = "supported" if gap > WIDE else "not supported"
+    here = f"gap at the end {points(gap)} points"
+    rows = [("The plainly trained network overfits.", here, overfits)]
     # McNemar's exact test at the 5% level decides whether a phase differs from normal.
     for name, row in compared.dropna(subset="difference").iterrows():
         gain = row["difference"]
@@ -139,9 +130,8 @@ def on_confusions(counts):
     parts = []
     for phase, table in counts.items():
         true, predicted, number = scoring.most_confused(table)
-        share = f"{number} of {table.loc[true].sum()} tracks"
         taken = f"{escape_markdown(true)} taken for {escape_markdown(predicted)}"
-        mistake = f"{taken} ({share})" if number else "none"
+        mistake = f"{taken} ({number} of {table.loc[true].sum()} tracks)" if number else "none"
         parts.append(f"{mistake} in {phase}")
     return f"The most frequent confusion is {'; '.join(parts)}."
 
@@ -153,25 +143,25 @@ def on_segments(scores):
         return "The tracks have one segment each; there is nothing to join."
     gain = statistics.difference(scores[few], scores[most])
     verdict = ("makes no detectable difference", "helps", "does harm")[gain.sign]
-    enough = fewest_segments(scores)
+    alone, joined = (statistics.accuracy(scores[count]) for count in (few, most))
+    needed = "No smaller number that was tried does as well as all of them."
+    if (enough := fewest_segments(scores)) < most:
+        needed = f"From {enough} on, the interval of the difference to all of them includes zero."
     return (
-        f"With {few} segment per track the normal phase recognises "
-        f"{statistics.accuracy(scores[few])} of the tracks, with all (up to {most}) "
-        f"{statistics.accuracy(scores[most])}: a difference of {gain} points, so joining "
-        f"segments {verdict} here. "
-    ) + (
-        f"From {enough} on, the interval of the difference to all of them includes zero."
-        if enough < most
-        else "No smaller number that was tried does as well as all of them."
+        f"With {few} segment per track the normal phase recognises {alone} of the tracks, with all "
+        f"(up to {most}) {joined}: a difference of {gain} points, so joining segments {verdict} "
+        f"here. {needed}"
     )
+
+
+def _apart(differences):
+    """List the names of the differences that are above zero by their intervals, and below it."""
+    return [[name for name, d in differences.items() if d.sign == sign] for sign in (1, -1)]
 
 
 def on_rules(scores):
     """Say whether another rule is better or worse than the mean; takes a `pool` per rule."""
-    others = {rule: table for rule, table in scores.items() if rule != "mean"}
-    signs = {r: statistics.difference(scores["mean"], t).sign for r, t in others.items()}
-    better = [rule for rule, sign in signs.items() if sign > 0]
-    worse = [rule for rule, sign in signs.items() if sign < 0]
+    better, worse = _apart({r: statistics.difference(scores["mean"], t) for r, t in scores.items()})
     if not better and not worse:
         return "No difference between the mean and any other rule is detected here."
     return (
@@ -216,22 +206,19 @@ def mean_gaps(gaps):
 def compare_rules(scores):
     """Compare the rules that join segments with the mean, one row per rule."""
     rows = [
-        {
-            "rule": rule,
-            "tracks": str(statistics.accuracy(table)),
-            "difference to the mean / points": str(statistics.difference(scores["mean"], table)),
-        }
+        (rule, str(statistics.accuracy(table)), str(statistics.difference(scores["mean"], table)))
         for rule, table in scores.items()
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["rule", "tracks", "difference to the mean / points"])
 
 
 def on_readings(compared):
     """Say whether the penalty, in one reading or the other, accounts for the original's drop."""
-    lower = [name for name, drop in compared["difference"].items() if drop.high < 0]
+    _, lower = _apart(compared["difference"])
+    are, that = ("are", "each") if lower[1:] else ("is", "that")
     return "The original fell from 55.35% to 38.32% of songs (quoted). In this run, " + (
-        f"{' and '.join(lower)} is below the normal phase by more than chance explains, so that "
-        "reading can account for a drop."
+        f"{' and '.join(lower)} {are} below the normal phase by more than chance explains, so "
+        f"{that} reading can account for a drop."
         if lower
         else "neither reading is below the normal phase by more than chance explains: the penalty "
         "by itself, in whichever reading, does not account for such a drop here."
@@ -243,8 +230,7 @@ def on_ways(compared):
     gains = compared["difference"].dropna()
     if gains.empty:
         return "No way to train shares a run with accumulation, so that none can be compared."
-    better = [f"{name} ({gain} points)" for name, gain in gains.items() if gain.low > 0]
-    worse = [f"{name} ({gain} points)" for name, gain in gains.items() if gain.high < 0]
+    better, worse = _apart({f"{name} ({gain} points)": gain for name, gain in gains.items()})
     return (
         "Against accumulation as the original did it, on the same tracks: better by more than "
         f"chance explains: {'; '.join(better) or 'none'}; worse: {'; '.join(worse) or 'none'}."
@@ -286,17 +272,17 @@ def on_swapped_labels(truth, suspects):
 
 def on_conclusion(compared, profile, corpus_name):
     """Sum up what the three trainings of the original reached here."""
-    if not compared.loc["normal", "runs"]:
-        return "Without a run of the normal phase there is nothing to conclude."
     normal, others = compared.loc["normal"], compared.drop("normal").dropna(subset="difference")
-    reached = " ".join(
-        f"{name[0].upper() + name[1:]} reached {row['tracks']} on {row['rotations']} of "
-        f"{profile.n_partitions} rotations."
-        for name, row in others.iterrows()
-    )
-    return (
+    if not normal["runs"]:
+        return "Without a run of the normal phase there is nothing to conclude."
+    plain = (
         f"On the {corpus_name}, with the profile *{profile.name}*, the plainly trained network "
         f"recognised {normal['tracks']} of {normal['test tracks']} tracks; the original reports "
-        "55.35% (quoted) on the 1000 of GTZAN, for which its own authors give no interval. "
-        + reached
+        "55.35% (quoted) on the 1000 of GTZAN, for which its own authors give no interval."
     )
+    reached = [
+        f"{name[0].upper()}{name[1:]} reached {row['tracks']} on {row['rotations']} of "
+        f"{profile.n_partitions} rotations."
+        for name, row in others.iterrows()
+    ]
+    return " ".join([plain, *reached])

@@ -40,22 +40,23 @@ def aggregate(probabilities, track_ids, rule="mean"):
 def score_tracks(result, rule="mean", split="test"):
     """Score a run track by track, in a table as `pool` describes it."""
     segments, probabilities = result.predictions(split)
-    predicted = aggregate(probabilities, segments["track_id"], rule)
+    tracks = aggregate(probabilities, segments["track_id"], rule)
+    label = segments.drop_duplicates("track_id")["label"].to_numpy()
+    predicted = tracks.to_numpy().argmax(axis=1)
     right = (probabilities.argmax(axis=1) == segments["label"]).astype(int)
     by_track = right.groupby(segments["track_id"].to_numpy(), sort=False)
-    table = pd.DataFrame(
+    return pd.DataFrame(
         {
-            "track_id": predicted.index,
+            "track_id": tracks.index,
             "rotation": result.facts["rotation"],
             "seed": result.facts["seed"],
-            "label": segments.drop_duplicates("track_id")["label"].to_numpy(),
-            "predicted": predicted.to_numpy().argmax(axis=1),
+            "label": label,
+            "predicted": predicted,
+            "correct": (label == predicted).astype(int),
             "segments": by_track.size().to_numpy(),
             "segments_correct": by_track.sum().to_numpy(),
         }
     )
-    table.insert(5, "correct", (table["label"] == table["predicted"]).astype(int))
-    return table
 
 
 def pool(results, rule="mean", split="test"):
@@ -63,10 +64,8 @@ def pool(results, rule="mean", split="test"):
 
     Parameters
     ----------
-    results : list of RunResult
-        May be empty.
-    rule : str
-        One of `RULES`.
+    results : list of RunResult, which may be empty
+    rule : str, one of `RULES`
     split : {"test", "valid"}
 
     Returns
@@ -85,17 +84,11 @@ def pool(results, rule="mean", split="test"):
 
 
 def by_rotation(scores):
-    """Compute the accuracies of each rotation.
-
-    Parameters
-    ----------
-    scores : pandas.DataFrame
-        As from `pool`.
+    """Compute the accuracies of each rotation from a table as `pool` returns it.
 
     Returns
     -------
-    pandas.DataFrame
-        Indexed by ``rotation`` (from 0): ``segments`` and ``tracks``, shares of one.
+    pandas.DataFrame, indexed by ``rotation`` (from 0): ``segments``, ``tracks`` (shares of one)
     """
     sums = scores.groupby("rotation")[["segments_correct", "segments"]].sum()
     return pd.DataFrame(
@@ -111,15 +104,12 @@ def confusion(scores, genres):
 
     Parameters
     ----------
-    scores : pandas.DataFrame
-        As from `pool`.
-    genres : list of str
-        In the order of their labels.
+    scores : pandas.DataFrame from `pool`
+    genres : list of str, in the order of their labels
 
     Returns
     -------
-    pandas.DataFrame
-        Counts, shape (n_genres, n_genres): true genres down, predicted genres across.
+    pandas.DataFrame, shape (n_genres, n_genres): true genres down, predicted genres across
     """
     counts = confusion_matrix(scores["label"], scores["predicted"], labels=range(len(genres)))
     true, predicted = (pd.Index(genres, name=f"{kind} genre") for kind in ("true", "predicted"))
@@ -139,10 +129,8 @@ def by_genre(scores, genres):
 
     Parameters
     ----------
-    scores : pandas.DataFrame
-        As from `pool`.
-    genres : list of str
-        In the order of their labels.
+    scores : pandas.DataFrame from `pool`
+    genres : list of str, in the order of their labels
 
     Returns
     -------

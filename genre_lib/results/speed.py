@@ -39,10 +39,9 @@ def tabulate_rates(result):
     """
     rows = {}
     for row in result["figures"]:
-        if row["figure"] == "training":
-            rows.setdefault(row["what"], {})[f"training, batch {row['batch']}"] = row["value"]
-        elif row["figure"] == "inference":
-            rows.setdefault(row["what"], {})["inference"] = row["value"]
+        columns = {"training": f"training, batch {row['batch']}", "inference": "inference"}
+        if column := columns.get(row["figure"]):
+            rows.setdefault(row["what"], {})[column] = row["value"]
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("implementation")
     return table.astype(float).reset_index()
 
@@ -53,8 +52,7 @@ def compare_rates(result):
     sentences = []
     for batch in dict.fromkeys(row["batch"] for row in trained):
         rates = {row["what"]: row["value"] for row in trained if row["batch"] == batch}
-        ours = _fastest(rates, "this project")
-        if ours is None:
+        if (ours := _fastest(rates, "this project")) is None:
             continue
         sentence = f"With batches of {batch}, {ours} trains {rates[ours]:.3g} segments per second"
         ratios = [

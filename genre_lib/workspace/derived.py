@@ -26,14 +26,8 @@ def write_table(table, path):
 
 def read_table(path):
     """Read a table that `write_table` wrote; floats come back to the last bit."""
-    return pd.read_csv(
-        path,
-        dtype=_TYPES,
-        keep_default_na=False,
-        na_values=[_MISSING],
-        float_precision="round_trip",
-        encoding_errors="surrogateescape",
-    )
+    text = {"keep_default_na": False, "na_values": [_MISSING], "encoding_errors": "surrogateescape"}
+    return pd.read_csv(path, dtype=_TYPES, float_precision="round_trip", **text)
 
 
 def keep_derived(folder, name, value):

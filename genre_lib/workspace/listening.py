@@ -19,10 +19,8 @@ def play(workspace, tracks, begin=0.0):
     Parameters
     ----------
     workspace : Workspace
-    tracks : dict of str to str
-        Track ids by the text beside the player.
-    begin : float
-        Where to begin, as a share of the track.
+    tracks : dict of str to str, track ids by the text beside the player
+    begin : float, where to begin, as a share of the track
 
     Examples
     --------

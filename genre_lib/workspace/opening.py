@@ -40,15 +40,12 @@ def open_workspace(profile=None, data=None, home=None):
 
     Parameters
     ----------
-    profile : str or Profile, optional
-        A profile or its name; ``$GENRE_PROFILE``, or ``"demo"``, by default. Published results have
-        their own.
-    data : str or Path, optional
-        The folder with the audio, or one that `publish` wrote, which needs neither audio nor
-        training; ``$GENRE_DATA`` by default. Empty for the demo corpus, which is made if absent.
-    home : str or Path, optional
-        Where ``data/demo``, ``cache`` and ``runs`` are kept; ``$GENRE_HOME``, or the project's
-        folder, by default.
+    profile : str or Profile, by default ``$GENRE_PROFILE`` or ``"demo"``
+        Published results have their own.
+    data : str or Path, by default ``$GENRE_DATA``; empty for the demo corpus, made if absent
+        A folder with audio, or one that `publish` wrote, which needs neither audio nor training.
+    home : str or Path, by default ``$GENRE_HOME`` or the project's folder
+        Where ``data/demo``, ``cache`` and ``runs`` are kept.
 
     Returns
     -------
@@ -56,12 +53,9 @@ def open_workspace(profile=None, data=None, home=None):
 
     Raises
     ------
-    CorpusError
-        If `data` is not a corpus, or cannot be divided into the partitions of the profile.
-    PublicationError
-        If published results are damaged or incomplete.
-    ValueError
-        If the profile is not known, or is not that of the published results.
+    CorpusError, if `data` is not a corpus, or cannot be divided into the profile's partitions
+    PublicationError, if published results are damaged or incomplete
+    ValueError, if the profile is unknown, or not that of the published results
 
     Examples
     --------

@@ -18,7 +18,7 @@ _AGAIN = "Publish the results again (make publish), or get the folder anew."
 
 @dataclasses.dataclass(frozen=True)
 class PublishedWorkspace(Workspace):
-    """A workspace without audio, with the runs that were published in `folder`; trains nothing."""
+    """A workspace with the runs published in `folder`; it has no audio and trains nothing."""
 
     folder: Path
 
@@ -26,7 +26,7 @@ class PublishedWorkspace(Workspace):
 
     @cached_property
     def faults(self):
-        """What the detectors had found, as in `Workspace.faults`."""
+        """What the detectors had found: the repeated recordings and the distortions."""
         return tuple(read_table(self.folder / f"{name}.csv") for name in FAULTS)
 
     @property

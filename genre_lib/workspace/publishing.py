@@ -26,18 +26,15 @@ class PublicationError(ValueError):
 
 
 def publish(workspace, out):
-    """Copy what a report has kept to the folder `out`, without audio and without weights.
+    """Copy what a report has kept to the folder `out`, and return what its ``results.json`` says.
 
-    Published results that are there are replaced as soon as the new ones are whole; other files in
-    it stay. Missing or failed runs do not stop it. Returned is what its ``results.json`` says.
-
-    Examples
-    --------
-    >>> publish(open_workspace("paper", "path/to/gtzan"), "results")  # doctest: +SKIP
+    Earlier results in the folder are replaced once the new ones are complete; other files stay.
+    Missing and failed runs are no obstacle.
     """
     out, planned = Path(out).expanduser().resolve(), workspace.planned()
     place, kept = workspace.kept.profile_folder(workspace.profile), workspace.kept.load_all(planned)
-    derived = _list_derived(workspace)
+    paths = workspace.kept.derived_folder(workspace.profile).glob("[!.]*")
+    derived = [path for path in paths if path.suffix in (".csv", ".png")]
     if not kept or not derived:
         lacking = "derived facts" if kept else "run"
         raise PublicationError(
@@ -68,11 +65,6 @@ def publish(workspace, out):
         others = out.iterdir() if out.exists() else []
         _copy([p for p in others if p.is_file() and not (beside / p.name).exists()], beside)
     return facts
-
-
-def _list_derived(workspace):
-    paths = workspace.kept.derived_folder(workspace.profile).glob("[!.]*")
-    return [path for path in paths if path.suffix in (".csv", ".png")]
 
 
 def _copy(paths, folder):

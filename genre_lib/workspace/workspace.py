@@ -24,33 +24,20 @@ from genre_lib.workspace.derived import keep_derived, read_derived
 class Workspace:
     """A profile on a corpus, and its kept runs; made by `open_workspace`.
 
-    Parameters
-    ----------
-    profile : Profile
-    corpus_name : str
-        ``"demo corpus"``, or ``"corpus "`` and the name of the folder.
-    is_demo : bool
-        Whether the audio is synthetic.
-    corpus : pandas.DataFrame
-        All tracks, as from `genre_lib.corpus.load_corpus`.
-    store : SegmentStore
-        The audio of the usable tracks.
-    runs_dir, cache : Path
-        Where runs are kept, and what can be made again.
-
     Attributes
     ----------
-    has_audio : bool
-        Whether samples can be read; false for published results.
-    notice : str
-        What a reader must know about the source of the results; empty if they were made here.
-    origin : list of tuple of str
-        The same in detail, as names and values.
+    profile : Profile
+    corpus_name : str, ``"demo corpus"``, or ``"corpus "`` and the name of the folder
+    corpus : pandas.DataFrame from `genre_lib.corpus.load_corpus`, all tracks
+    store : SegmentStore, the audio of the usable tracks
+    is_demo, has_audio : bool, whether the audio is synthetic, and whether it can be read
+    runs_dir, cache : Path, where runs are kept, and what can be made again
+    notice : str, what a reader must know about the source of the results; empty if made here
+    origin : list of tuple of str, the same in detail, as names and values
 
     Examples
     --------
-    >>> workspace = open_workspace("demo")  # doctest: +SKIP
-    >>> workspace.runs(NORMAL)[NORMAL][0].history["val_accuracy"].max()  # doctest: +SKIP
+    >>> open_workspace("demo").runs(NORMAL)[NORMAL][0].history  # doctest: +SKIP
     """
 
     has_audio = True
@@ -77,7 +64,7 @@ class Workspace:
 
     @cached_property
     def faults(self):
-        """The repeated recordings and the distortions, two tables of `find_faults`."""
+        """The repeated recordings and the distortions, two tables from `find_faults`."""
         return find_faults(self.corpus, self.cache)
 
     @property
@@ -87,19 +74,18 @@ class Workspace:
 
     @cached_property
     def annotated(self):
-        """The tracks with what the protocols need to know, as from `genre_lib.faults.annotate`."""
+        """The tracks with what the protocols need to know, from `genre_lib.faults.annotate`."""
         return annotate(self.tracks, *self.faults, self.is_gtzan)
 
     @cached_property
     def planted(self):
-        """The faults that were planted in the demo corpus, as `make_demo_corpus` returns them."""
+        """The faults planted in the demo corpus, as `make_demo_corpus` returns them."""
         folder = Path(self.corpus["path"].iloc[0]).parents[2] if "path" in self.corpus else None
         return self.derived("planted", lambda: read_truth(folder))
 
     def protocol_phases(self):
         """List the normal phase under each protocol that the corpus allows, the original first."""
-        profile = self.profile
-        allowed = []
+        profile, allowed = self.profile, []
         for protocol in profile.protocols:
             try:
                 divide(self.annotated, protocol, profile.n_partitions, profile.partition_seed)
@@ -120,11 +106,10 @@ class Workspace:
         return KeptRuns(self.runs_dir, self.store.fingerprint)
 
     def derived(self, name, compute):
-        """Compute what depends on audio or weights, and keep it under a name to be published.
+        """Compute a table or a figure that needs audio or weights, and keep it for publishing.
 
-        `compute` takes nothing and returns a DataFrame or a matplotlib figure; returned is the
-        DataFrame, or the bytes of a PNG. It is computed anew each time, so that what is shown comes
-        from the code beside it.
+        `compute()` returns a DataFrame, or a matplotlib figure, which is returned as PNG bytes. It
+        is called each time, so that what is shown comes from the code beside it.
         """
         folder = self.kept.derived_folder(self.profile)
         keep_derived(folder, name, compute())
@@ -136,22 +121,11 @@ class Workspace:
         return self.store.read([track["offset"]], track["n_samples"])[0]
 
     def runs(self, *only):
-        """Return the results of phases, training the runs that are not kept yet.
+        """Return a dict of Phase to list of RunResult, training the runs that are not kept yet.
 
-        Parameters
-        ----------
-        *only : Phase
-            The main phases of the profile by default.
-
-        Returns
-        -------
-        dict of Phase to list of RunResult
-            A run that fails causes a warning and is missing, so a list may be empty.
-
-        Raises
-        ------
-        genre_lib.experiment.RunError
-            If no run at all is kept, of these phases or of any other.
+        Without arguments, the phases are the main ones of the profile. A run that fails causes a
+        warning and is missing, so a list may be empty. If no run at all is kept, of these phases or
+        of any other, `genre_lib.experiment.RunError` is raised.
         """
         planned = plan(self.profile, *only)
         kept = self.kept.load_all(planned)

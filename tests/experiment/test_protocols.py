@@ -7,8 +7,10 @@ from tones import TINY
 
 from genre_lib.experiment import (
     NORMAL,
+    PAPER,
     PROTOCOLS,
     Run,
+    count_leaks,
     divide,
     leakage,
     protocol_phase,
@@ -77,6 +79,40 @@ def test_gtzan_leaks_only_where_the_protocol_lets_it(protocol, gtzan):
     table = table.sum()
     assert (table["repeated"] > 0) == (protocol == "original")
     assert (table["same_artist"] > 0) == (protocol in ("original", "no_repetitions"))
+
+
+def test_leaks_are_counted_under_every_protocol(gtzan):
+    table, refused = count_leaks(gtzan, PAPER)
+    assert list(table.index) == list(PROTOCOLS) and refused == []
+    assert list(table) == ["tracks", "test", "repeated", "same_artist"]
+    assert list(table["tracks"])[::3] == [1000, 930]
+    # Every track of a rotating protocol is tested once, and the published split has one rotation.
+    assert list(table["test"][:3]) == list(table["tracks"][:3])
+    assert table.loc["fault_filtered", ["test", "repeated", "same_artist"]].tolist() == [290, 0, 0]
+    assert (table["repeated"] > 0).tolist() == [True, False, False, False]
+    assert (table["same_artist"] > 0).tolist() == [True, True, False, False]
+
+
+def test_leaks_are_counted_in_the_rotations_that_were_tested(gtzan):
+    tested = {"original": {0, 2}, "artist_filtered": set()}
+    table, _ = count_leaks(gtzan, PAPER, tested)
+    assert list(table.index) == list(tested)
+    by_rotation = leakage(gtzan, divide(gtzan))
+    columns = ["test", "repeated", "same_artist"]
+    assert (
+        table.loc["original", columns].tolist() == by_rotation.loc[[0, 2], columns].sum().tolist()
+    )
+    assert table.loc["artist_filtered", columns].tolist() == [0, 0, 0]
+
+
+def test_protocols_that_a_corpus_does_not_allow_are_refused_with_the_reason(tracks):
+    annotated = annotate(tracks, pairs_of("ac"), NO_DISTORTIONS, published=False)
+    table, refused = count_leaks(annotated, TINY)
+    assert list(table.index) == ["original", "no_repetitions"]
+    assert list(table["tracks"]) == [10, 9]
+    assert [reason.partition(":")[0] for reason in refused] == ["artist_filtered", "fault_filtered"]
+    none, refused = count_leaks(annotated, TINY, {"artist_filtered": {0}})
+    assert none.empty and list(none) == list(table) and len(refused) == 1
 
 
 @pytest.mark.parametrize("seed", range(50))

@@ -7,6 +7,7 @@ import pytest
 from genre_lib.corpus import load_corpus, usable
 from genre_lib.faults import (
     annotate,
+    count_artists,
     find_distortions,
     find_faults,
     find_same_recordings,
@@ -77,3 +78,16 @@ def test_what_is_published_is_joined_to_gtzan():
     known = read_catalogue().groupby("exact_repetition_group")["track_id"].apply(frozenset)
     groups = table.groupby("repetition_group")["track_id"].apply(frozenset)
     assert set(groups) == set(known)
+
+
+def test_artists_are_counted_and_a_tie_goes_to_the_first_in_the_alphabet():
+    known = {"genre": list("xxxxxyyz"), "artist": ["d", "c", "d", "c", None, "d", "d", None]}
+    table = count_artists(pd.DataFrame(known)).set_index("genre")
+    assert table[["tracks", "identified", "artists"]].to_numpy().tolist() == [
+        [5, 4, 2],
+        [2, 2, 1],
+        [1, 0, 0],
+    ]
+    assert list(table["most frequent"][["x", "y"]]) == ["c", "d"]
+    assert list(table["tracks of that one"][["x", "y"]]) == [2, 2]
+    assert table.loc["z", ["most frequent", "tracks of that one"]].isna().all()

@@ -1,6 +1,6 @@
 import pandas as pd
 
-from genre_lib.faults import compare_with_catalogue, read_catalogue
+from genre_lib.faults import compare_with_catalogue, compare_with_planted, read_catalogue
 from genre_lib.faults.catalogue import with_catalogue
 
 
@@ -36,3 +36,21 @@ def test_what_the_detector_and_the_catalogue_name_stands_side_by_side():
     unlisted = compare_with_catalogue(corpus, pairs[:0], "exact_repetition_group")
     assert list(unlisted["found_by"]) == ["catalogue", "catalogue"]
     assert list(unlisted["score"]) == [0, 0]
+    # What an earlier table lists is left out of the next.
+    further = compare_with_catalogue(corpus, pairs, "exact_repetition_group", without=unlisted)
+    assert further[["track_id", "other_track_id"]].to_numpy().tolist() == [[first, "mine.1"]]
+    assert list(further["found_by"]) == ["detector"]
+    nothing = compare_with_catalogue(corpus, pairs, "exact_repetition_group", without=table)
+    assert nothing.empty and list(nothing) == list(table)
+
+
+def test_what_the_detectors_found_of_what_was_planted_is_counted():
+    rows = [("a", "exact_repetition", "b"), ("c", "same_recording", "d"), ("e", "mislabeled", "")]
+    rows += [("f", "distorted", ""), ("g", "distorted", "")]
+    truth = pd.DataFrame(rows, columns=["track_id", "fault", "other_track_id"])
+    rows = [("b", "a", True), ("c", "d", False), ("a", "e", True)]  # in either order
+    recordings = pd.DataFrame(rows, columns=["track_id", "other_track_id", "verdict"])
+    distortions = pd.DataFrame({"track_id": ["f", "g", "a"], "verdict": [True, True, False]})
+    table = compare_with_planted(truth, recordings, distortions)
+    assert list(table) == ["fault", "planted", "found", "found but not planted"]
+    assert table.to_numpy().tolist() == [["repetitions", 2, 1, 1], ["distorted tracks", 2, 2, 0]]

@@ -3,7 +3,12 @@ import pytest
 import soundfile
 
 from genre_lib.corpus import load_corpus, read_audio
-from genre_lib.faults import find_exact_repetitions, find_same_recordings, repetition_groups
+from genre_lib.faults import (
+    find_exact_repetitions,
+    find_same_recordings,
+    repetition_groups,
+    same_recordings,
+)
 from genre_lib.waveform import SAMPLE_RATE
 
 
@@ -61,3 +66,16 @@ def test_groups_join_whatever_hangs_together():
     assert groups.index.equals(corpus.index)
     assert list(groups[:3]) == ["a"] * 3
     assert groups[3:].isna().all()
+
+
+def test_pairs_of_one_recording_are_exact_or_not_and_may_cross_genres():
+    names = {"track_id": list("abcd"), "genre": ["pop", "pop", "rock", "rock"], "status": "ok"}
+    corpus = pd.DataFrame(names | {"sha256": ["1", "1", "1", "2"]})
+    ends = {"track_id": ["a", "a", "c", "b"], "other_track_id": ["b", "c", "d", "d"]}
+    recordings = pd.DataFrame(ends | {"verdict": [True, True, True, False]}, index=[5, 6, 7, 8])
+    table = same_recordings(corpus, recordings)
+    assert list(table.index) == [0, 1, 2]
+    assert list(table["track_id"] + table["other_track_id"]) == ["ab", "ac", "cd"]
+    assert list(table["exact"]) == [True, True, False]
+    assert list(table["across_genres"]) == [False, True, False]
+    assert same_recordings(corpus, recordings[3:]).empty

@@ -42,6 +42,10 @@ def test_accuracies_have_intervals_and_what_is_quoted(quoted, texts):
     shown = texts(figure)
     assert {"normal", "segments", "tracks", "Accuracy, with 95% intervals"} <= shown
     assert ("segments, original (quoted)" in shown) == quoted
+    lines = {line.get_label(): line.get_xdata() for line in figure.axes[0].lines}
+    if quoted:  # the second phase is not one of the original's
+        np.testing.assert_array_equal(lines["segments, original (quoted)"], [0.52, np.nan])
+        np.testing.assert_array_equal(lines["tracks, original (quoted)"], [0.55, np.nan])
     (low, high), *_ = (bar.get_segments()[0][:, 0] for bar in figure.axes[0].collections)
     assert (low, high) == pytest.approx((0.4, 0.6))
 

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from made_runs import run_of
 
-from genre_lib.results import confidences, reliability
+from genre_lib.results import confidences, reliability, summarize_calibration
 from genre_lib.results.calibration import calibration_error, overconfidence
 
 
@@ -57,3 +57,15 @@ def test_overconfidence_has_a_sign(share, sign):
     excess = overconfidence(examples)
     assert excess.value == pytest.approx(0.9 - share)
     assert excess.sign == sign
+
+
+def test_confidence_is_summed_up_beside_accuracy():
+    sure = examples_of(np.full(200, 0.9), (np.arange(200) < 120).astype(int))
+    table = summarize_calibration({"segments": sure, "tracks": sure[:100]}).set_index("of")
+    assert list(table["examples"]) == [200, 100]
+    np.testing.assert_allclose(table["confidence"], 0.9)
+    assert list(table["accuracy"]) == [0.6, 1.0]
+    difference = table["confidence less accuracy / points"]
+    assert difference["segments"].startswith("+30.0 [")
+    assert difference["tracks"] == "\u221210.0"
+    np.testing.assert_allclose(table["ECE"], [0.3, 0.1])

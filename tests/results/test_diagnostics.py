@@ -1,8 +1,11 @@
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
 from made_runs import HISTORY, first_of, run_of, run_with
 
+from genre_lib.experiment import ACCUMULATION, NORMAL, SMOKE, l2_phase
 from genre_lib.results import (
     accuracy,
     accuracy_gaps,
@@ -11,6 +14,7 @@ from genre_lib.results import (
     difference,
     mcnemar,
     on_common_rotations,
+    original_groups,
     out_of_fold,
     pool,
     scores_by_segments,
@@ -223,3 +227,22 @@ def test_every_group_may_be_empty():
 def test_a_reference_that_is_not_there_is_refused(named):
     with pytest.raises(KeyError, match="L2"):
         compare(named, to="L2")
+
+
+def test_the_penalty_of_the_original_is_chosen_in_validation():
+    # The weaker one is better in the test partition, which takes no part in the choice.
+    runs = {
+        NORMAL: [run_with([1, 1])],
+        l2_phase(0.01): [run_with([0, 0], valid=[1, 1])],
+        l2_phase(0.001): [run_with([1, 1], valid=[1, 0])],
+        l2_phase(0.0001): [],
+        ACCUMULATION: [],
+    }
+    profile = dataclasses.replace(SMOKE, l2_lambdas=(0.0001, 0.001, 0.01))
+    groups = original_groups(profile, runs)
+    assert list(groups) == ["normal", l2_phase(0.01).label, "accumulation"]
+    assert list(groups.values()) == [runs[NORMAL], runs[l2_phase(0.01)], []]
+    without = original_groups(dataclasses.replace(profile, l2_lambdas=()), runs)
+    assert list(without) == ["normal", "accumulation"]
+    untrained = original_groups(profile, {phase: [] for phase in runs})
+    assert list(untrained.values()) == [[], [], []]

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from made_runs import first_of, run_with
 
-from genre_lib.experiment import NORMAL, SMOKE, l2_phase, plan
+from genre_lib.experiment import NORMAL, PAPER, SMOKE, l2_phase, plan
 from genre_lib.results import Difference, compare, findings, mcnemar
 
 
@@ -167,3 +167,135 @@ def test_calibration_in_words(share, expected):
     text = findings.on_calibration({"tracks": examples})
     assert text.startswith("On the whole, the probabilities of tracks are ")
     assert expected in text
+
+
+def test_choices_stand_beside_those_of_the_original():
+    table = findings.describe_profile(PAPER)
+    assert list(table) == ["choice", "this report", "original (quoted)"]
+    rows = {choice: (here, quoted) for choice, here, quoted in table.itertuples(index=False)}
+    # The original's are written as its report prints them.
+    told = {c: row for c, row in rows.items() if row[1] != "not given"}
+    assert all(here == quoted.replace(" ", "") for here, quoted in told.values())
+    assert rows["learning rate of Adam"] == ("0.001", "not given")
+    assert ("0.03125", "1") in findings.describe_profile(SMOKE).iloc[:, 1:].itertuples(
+        index=False, name=None
+    )
+
+
+def test_every_weight_of_the_penalty_has_the_one_quotation():
+    assert findings.quote_original("normal") == (0.5252, 0.5535)
+    assert findings.quote_original(l2_phase(0.001).label) == (0.3588, 0.3832)
+    table = compare({"normal": [run_with([1, 0])], "accumulation": []}, to="normal")
+    quoted = findings.with_original(table)
+    assert list(quoted["original"]) == ["52.52%, 55.35%", "37.31%, 37.92%"]
+    assert list(quoted.drop(columns="original")) == list(table)
+    assert findings.with_original(compare({}))["original"].empty
+
+
+def test_gaps_are_averaged_over_runs():
+    assert findings.mean_gaps({}).empty
+    gaps = {"normal": gaps_of([0.2, 0.0], [0.4, 0.1]), "L2": gaps_of([0.0], [0.05])}
+    table = findings.mean_gaps(gaps).set_index("phase")
+    assert list(table["runs"]) == [2, 1]
+    np.testing.assert_allclose(table["gap, last"], [0.25, 0.05])
+    np.testing.assert_allclose(table.loc["normal", "validation, best"], 0.8)
+
+
+def test_rules_are_set_beside_the_mean():
+    assert len(findings.compare_rules({"mean": first_of(60)})) == 1
+    table = findings.compare_rules({"mean": first_of(60), "vote": first_of(90)}).set_index("rule")
+    assert table.loc["mean", "difference to the mean / points"] == "+0.0"
+    assert table.loc["vote", "difference to the mean / points"].startswith("+30.0 [")
+    assert table.loc["vote", "tracks"].startswith("90.0% [")
+
+
+BELOW, LEVEL, ABOVE = (Difference(mean, mean - 0.1, mean + 0.1) for mean in (-0.2, 0.0, 0.2))
+
+
+def differences(**gains):
+    return compared(**{name: (0, 0, np.nan, gain) for name, gain in gains.items()})
+
+
+@pytest.mark.parametrize(
+    ("drops", "expected"),
+    [
+        ((LEVEL, ABOVE), "neither reading is below the normal phase"),
+        (
+            (BELOW, LEVEL),
+            "run, sum is below the normal phase by more than chance explains, so that",
+        ),
+        ((BELOW, BELOW), "run, sum and mean are below the normal phase by more than chance"),
+    ],
+)
+def test_readings_of_the_penalty(drops, expected):
+    text = findings.on_readings(differences(sum=drops[0], mean=drops[1]))
+    assert text.startswith("The original fell from 55.35% to 38.32% of songs (quoted). In this ")
+    assert expected in text
+
+
+@pytest.mark.parametrize(
+    ("gains", "better", "worse"),
+    [
+        ((LEVEL, LEVEL), "none", "none"),
+        ((ABOVE, None), "whole (+20.0 [+10.0, +30.0] points)", "none"),
+        ((BELOW, ABOVE), "group (+20.0 [+10.0, +30.0] points)", "whole (\u221220.0 ["),
+        ((ABOVE, ABOVE), "+30.0] points); group (+20.0 [", "none"),
+    ],
+)
+def test_ways_that_are_better_or_worse_than_accumulation(gains, better, worse):
+    text = findings.on_ways(differences(**dict(zip(("whole", "group"), gains, strict=True))))
+    at_best, at_worst = text.split("; worse: ")
+    assert better in at_best.partition("chance explains: ")[2]
+    assert at_worst.startswith(worse)
+
+
+def test_ways_that_share_no_run_are_not_compared():
+    assert "none can be compared" in findings.on_ways(differences(whole=None))
+    assert "none can be compared" in findings.on_ways(differences())
+
+
+def test_the_genres_that_are_recognised_best_and_worst():
+    table = pd.DataFrame({"genre": ["blues", "hip_hop", "rock"], "F1": [0.5, 0.25, 0.75]})
+    text = findings.on_genres(table)
+    assert "best recognised genre is rock (F1 0.75), the worst hip\\_hop (F1 0.25)" in text
+    assert "rock (F1 0.75), the worst rock (F1 0.75)" in findings.on_genres(table[2:])
+
+
+def test_the_strictest_protocol_is_compared_with_the_original():
+    both = differences(original=LEVEL, artist_filtered=BELOW)
+    text = findings.on_protocols(both)
+    assert "artist filtered and the original differ by \u221220.0 [\u221230.0, \u221210.0]" in text
+    assert "allows no other protocol" in findings.on_protocols(both[:1])
+    assert findings.on_protocols(differences(original=LEVEL, artist_filtered=None)) == ""
+
+
+@pytest.mark.parametrize(("swapped", "found"), [("gh", 0), ("bh", 1), ("ad", 2)])
+def test_swapped_labels_among_the_suspects(swapped, found):
+    truth = pd.DataFrame({"track_id": [*swapped, "c"], "fault": ["mislabeled"] * 2 + ["clipped"]})
+    suspects = pd.DataFrame({"track_id": list("abcdefgh")})
+    text = findings.on_swapped_labels(truth, suspects)
+    assert text.startswith("Of the 2 labels that were swapped when this corpus was made, ")
+    assert text.endswith(f" {found} are among the first 4 suspects.")
+
+
+def test_a_swapped_label_that_was_not_tested_does_not_count():
+    truth = pd.DataFrame({"track_id": ["a", "b"], "fault": "mislabeled"})
+    tested = pd.DataFrame({"track_id": ["b", "c"]})
+    assert "Of the 1 labels" in findings.on_swapped_labels(truth, tested)
+
+
+def test_the_conclusion_names_what_was_reached():
+    normal, other = [run_with([1, 1, 1, 0])], [run_with([1, 0, 0, 0])]
+    groups = {"normal": normal, "L2": [], "accumulation": other}
+
+    def conclude(**groups):
+        return findings.on_conclusion(compare(groups, to="normal"), SMOKE, "demo corpus")
+
+    text = conclude(**groups)
+    assert "On the demo corpus, with the profile *smoke*" in text
+    assert "recognised 75.0% [25.0%, 100.0%] of 4 tracks" in text
+    assert "Accumulation reached 25.0% [0.0%, 75.0%] on 1 of 6 rotations." in text
+    assert "L2" not in text
+    assert "L2 reached" in conclude(**groups | {"L2": other})
+    assert conclude(normal=normal).endswith("give no interval.")
+    assert "nothing to conclude" in conclude(**groups | {"normal": []})

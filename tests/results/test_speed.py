@@ -1,6 +1,15 @@
+import json
+
 import pytest
 
-from genre_lib.results.speed import compare_rates, read_published, tabulate_rates
+from genre_lib.results.speed import (
+    compare_rates,
+    describe_device,
+    read_detectors,
+    read_published,
+    tabulate_limits,
+    tabulate_rates,
+)
 from tests.benchmarks.speed.derived import figure_row
 from tests.benchmarks.speed.output import save
 
@@ -55,3 +64,29 @@ def test_the_comparison_is_with_the_fastest_of_each_kind():
     assert "this project, jax trains 120 segments" in at_80
     assert "times" not in at_80
     assert compare_rates({"figures": []}) == ""
+
+
+def test_a_device_is_named_with_its_machine():
+    machine = {"processor": "Xeon_E5", "memory": "16 GiB", "cores": 8}
+    measured = {"device": "NVIDIA *H100*", "machine": machine}
+    assert describe_device(measured) == r"NVIDIA \*H100\* (Xeon\_E5, 16 GiB)"
+
+
+def test_limits_are_what_is_not_a_rate():
+    table = tabulate_limits(SPEED)
+    assert table.to_dict("records") == [
+        {"figure": "store", "what": "1000 tracks", "batch": None, "value": 40, "unit": "tracks/s"}
+    ]
+
+
+def test_measured_detectors_are_tables_by_name(tmp_path):
+    rows = [{"second track": "gain -12 dB", "recall": 1.0}]
+    content = {"same recordings": rows, "distortions": rows * 2, "versions": {"numpy": "2.4"}}
+    (tmp_path / "detectors.json").write_text(json.dumps(content))
+    tables = read_detectors(tmp_path)
+    assert {name: len(table) for name, table in tables.items()} == {
+        "same recordings": 1,
+        "distortions": 2,
+    }
+    assert tables["same recordings"].to_dict("records") == rows
+    assert {"same recordings", "distortions"} <= set(read_detectors())

@@ -7,8 +7,8 @@ from genre_lib.experiment import PAPER
 from genre_lib.network import devices
 from genre_lib.network.devices import Device
 from genre_lib.results.speed import read_published
-from tests.benchmarks.speed.__main__ import main
 from tests.benchmarks.speed.benchmark import Options, choose_options, take_turns
+from tests.benchmarks.speed.command import main
 from tests.benchmarks.speed.rivals import Process, Rival
 
 

@@ -1,3 +1,4 @@
+import sys
 import time
 
 import numpy as np
@@ -18,10 +19,27 @@ class Grower:
         return len(self.kept)
 
 
-def test_a_rival_keeps_what_it_holds_however_much_that_is():
-    process = Process(Rival("this project", Grower), PAPER, None)
+def measure(rival, times):
+    process = Process(Rival("this project", rival), PAPER, None)
     try:
-        found = [process.measure("train", 32, 1) for _ in range(3)]
+        return [process.measure("train", 32, 1) for _ in range(times)]
     finally:
         process.close()
-    assert found == [(1, None), (2, None), (3, None)]
+
+
+def test_a_rival_keeps_what_it_holds_however_much_that_is():
+    assert measure(Grower, 3) == [(1, None), (2, None), (3, None)]
+
+
+class Spy:
+    """Sees what is loaded in the process of a rival that uses neither Keras nor PyTorch."""
+
+    def __init__(self, profile, store):
+        pass
+
+    def train(self, batch_size, n_batches):
+        return [name for name in ("keras", "tensorflow", "jax", "torch") if name in sys.modules]
+
+
+def test_a_rival_shares_its_process_with_no_other():
+    assert measure(Spy, 1) == [([], None)]

@@ -6,7 +6,7 @@ from tones import TINY
 
 from genre_lib.corpus.demo import read_truth
 from genre_lib.experiment import ACCUMULATION, NORMAL, RunError, l2_phase, protocol_phase
-from genre_lib.workspace import open_workspace
+from genre_lib.workspace import open_published, open_workspace, publish
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +27,14 @@ def test_without_data_it_is_the_demo_corpus(demo):
     assert not demo.is_gtzan
     assert len(demo.genres) == 10
     assert len(demo.tracks) == len(demo.corpus) - 2  # one is too short, one undecodable
+
+
+def test_the_planted_faults_are_those_of_the_demo_corpus(demo, home, keep_run, tmp_path):
+    truth = read_truth(home / "data" / "demo")
+    pd.testing.assert_frame_equal(demo.planted, truth)
+    keep_run(demo, demo.planned()[0])
+    publish(demo, tmp_path / "results")
+    pd.testing.assert_frame_equal(open_published(tmp_path / "results").planted, truth)
 
 
 def test_only_protocols_that_the_corpus_allows_are_offered(demo):

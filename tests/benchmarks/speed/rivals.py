@@ -2,6 +2,9 @@
 
 A rival is made from a profile and a store of noise. Its methods `train`, `predict` and, for this
 project, `feed` take a batch size and a number of batches, and return the seconds that these took.
+
+Keras and PyTorch are imported where they are used: PyTorch built for CUDA crashes when it shares a
+process with TensorFlow.
 """
 
 import dataclasses
@@ -12,13 +15,8 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from unittest import mock
 
-import keras
 import numpy as np
 
-from genre_lib.experiment import NORMAL
-from genre_lib.experiment.models import compile_model
-from genre_lib.network import SegmentBatches, build_resnet1d
-from genre_lib.network.batches import nearest_samples
 from genre_lib.waveform import FULL_SCALE
 
 N_CLASSES = 10
@@ -32,11 +30,17 @@ class Project:
     """This project: its network, compiled and fed as in a run."""
 
     def __init__(self, profile, store):
+        from genre_lib.experiment import NORMAL
+        from genre_lib.experiment.models import compile_model
+        from genre_lib.network.batches import nearest_samples
+
         self.profile, self.samples = profile, nearest_samples(store)
         self.segments = store.segments(window=profile.window)
         self.model = compile_model(profile, NORMAL, N_CLASSES)
 
     def _batches(self, count, batch_size, seed=None):
+        from genre_lib.network import SegmentBatches
+
         rows = np.resize(np.arange(len(self.segments)), count)
         window = self.profile.window
         segments = self.segments.iloc[rows]
@@ -58,6 +62,8 @@ class Project:
 
     def feed(self, batch_size, n_batches):
         """Move some batches to the device, and compute nothing."""
+        import keras
+
         batches = self._batches(batch_size * n_batches, batch_size, seed=0)
         begin = time.perf_counter()
         for index in range(len(batches)):
@@ -73,6 +79,8 @@ class PlainKeras:
     """
 
     def __init__(self, profile, store, jit_compile=False):
+        from genre_lib.network import build_resnet1d
+
         self.segments = store.read(store.segments(window=profile.window)["start"], profile.window)
         self.model = build_resnet1d(profile.window, N_CLASSES, profile.width, dtype="float32")
         self.model.compile(
@@ -105,7 +113,6 @@ class PyTorch:
     """The same network in PyTorch, with all segments as int16 on the device from the beginning."""
 
     def __init__(self, profile, store, compiled=False, half=False):
-        # Imported here: PyTorch need not be installed.
         import torch
 
         from tests.benchmarks.speed.torch_resnet1d import TorchResNet1D
@@ -195,6 +202,8 @@ def list_rivals(half):
 
     With `half`, PyTorch is measured in bfloat16 (its automatic mixed precision), too.
     """
+    import keras
+
     chosen = keras.backend.backend()
     others = [b for b in ("jax", "tensorflow") if b != chosen and importlib.util.find_spec(b)]
     found = [Rival(f"this project, {b}", Project, b) for b in (chosen, *others)]

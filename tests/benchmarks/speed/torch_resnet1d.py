@@ -4,8 +4,9 @@ import itertools
 
 from torch import nn
 
-from genre_lib.network.resnet1d import RESIDUAL_FILTERS
-
+# As in `genre_lib.network.resnet1d`, but not from there: that imports Keras, and PyTorch built for
+# CUDA crashes when it shares a process with TensorFlow.
+_FILTERS = (128, 128, 128, *[256] * 6, 512)
 _SLOPE, _EPSILON = 0.3, 1e-3  # the defaults of Keras, as in the network
 
 
@@ -19,7 +20,7 @@ class TorchResNet1D(nn.Module):
 
     def __init__(self, n_classes=10, width=1.0, bn_momentum=0.99):
         super().__init__()
-        stem, *blocks = [max(1, round(count * width)) for count in (128, *RESIDUAL_FILTERS)]
+        stem, *blocks = [max(1, round(count * width)) for count in _FILTERS]
         self.conv_in = nn.Conv2d(1, stem, (1, 3), stride=(1, 3))
         self.norm_in = _normalization(stem, bn_momentum)
         self.blocks = nn.ModuleList(
