@@ -6,6 +6,7 @@ neither Keras nor one of its backends.
 
 import importlib
 import os
+import warnings
 
 import lazy_loader
 import wrapt
@@ -16,6 +17,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 # Others train 1.3 to 2 times as fast with them. TensorFlow reads this when it is imported, which is
 # why the notebooks import Keras after this package.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+# pooch and cleanlab ask for progress bars made of widgets, which warn in red if not installed.
+warnings.filterwarnings("ignore", "IProgress not found")
 
 
 @wrapt.when_imported("keras")

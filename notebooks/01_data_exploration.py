@@ -102,7 +102,7 @@ show_table(
 # excerpts of GTZAN are a little shorter than 30 seconds and give 20; as in the original, what is left
 # at the end is dropped. A profile can choose another window; the count below is that of this corpus.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 segments = workspace.store.segments(window=profile.window, max_segments=profile.max_segments)
 per_track = segments.groupby("track_id").size()
 counted = per_track.value_counts().sort_index(ascending=False)
@@ -135,7 +135,7 @@ show_figure(
 # %% [markdown]
 # And what does it sound like? (Players are in the HTML report and in a notebook that you run yourself.)
 
-# %% tags=["keep-output"]
+# %% tags=["keep-output", "nbval-ignore-output"]
 from genre_lib.workspace import play
 
 play(workspace, {f"{genre}: {track_id}": track_id for genre, track_id in examples.items()})
@@ -264,7 +264,7 @@ if len(same):
         f"Two tracks of the same recording, {abs(pair['offset_s']):.2f} s apart.",
     )
 
-# %% tags=["keep-output"]
+# %% tags=["keep-output", "nbval-ignore-output"]
 if len(same):
     play(workspace, dict(zip(names, names, strict=True)))
 
@@ -297,7 +297,7 @@ if len(bad):
         f"The most distorted track: {escape_markdown(bad['reason'].iloc[0])}.",
     )
 
-# %% tags=["keep-output"]
+# %% tags=["keep-output", "nbval-ignore-output"]
 if len(bad):
     play(workspace, {worst: worst}, begin=2 / 3)
 

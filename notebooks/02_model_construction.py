@@ -133,7 +133,7 @@ except ValueError as error:
 #   hundred updates a third of the moving statistics is then still their first value, which matters
 #   when an epoch has few updates. The profile says which momentum was used here.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from genre_lib.results import findings
 from genre_lib.workspace import choose_profile
 

@@ -71,14 +71,14 @@ show_table(table, "The rotations: which partition does what.")
 # at most 100 epochs with batches of 32, and took the mean of the predictions of a song's segments as
 # the song's.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from genre_lib.experiment import NORMAL
 from genre_lib.results import findings
 
 runs = workspace.runs(NORMAL)[NORMAL]
 show_text(findings.on_gaps(profile, {NORMAL: runs}))
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from genre_lib.results import accuracy, pool
 
 scores = pool(runs)
@@ -100,7 +100,7 @@ if runs:
         "Accuracy of the normal phase on the test partition of each rotation.",
     )
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from genre_lib.results import describe_runs
 
 if runs:
@@ -126,7 +126,7 @@ if runs:
         "Learning curves of the normal phase, a line a rotation.",
     )
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from genre_lib.results import accuracy_gaps
 
 if runs:

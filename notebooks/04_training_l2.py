@@ -64,7 +64,7 @@ for reading in ("sum", "mean"):
     keras.utils.set_random_seed(0)
     penalties[reading] = float(sum(build_resnet1d(l2=1.0, l2_reading=reading).losses))
 
-# %%
+# %% tags=["nbval-ignore-output"]
 table = pd.DataFrame(
     {
         "lambda": weights,
@@ -83,7 +83,7 @@ show_table(
 # %% [markdown]
 # Each strength is trained like the normal phase, with the same partitions, seeds and batch size.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from genre_lib.experiment import NORMAL, l2_phase, variant_phases
 from genre_lib.results import findings
 
@@ -93,7 +93,7 @@ readings = variant_phases(profile).get("l2-mean", [])
 runs = workspace.runs(NORMAL, *penalised, *readings)
 show_text(findings.on_gaps(profile, runs))
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from genre_lib.results import compare, on_common_rotations
 
 named = on_common_rotations({phase.label: runs[phase] for phase in [NORMAL, *penalised]})
@@ -104,7 +104,7 @@ show_table(
     formats={"validation": "{:.1%}"},
 )
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from genre_lib.figures import learning_curves
 
 for phase in filter(runs.get, penalised):
@@ -113,7 +113,7 @@ for phase in filter(runs.get, penalised):
         f"Learning curves with $\\lambda = {phase.network['l2']:g}$; the loss includes the penalty.",
     )
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from genre_lib.results import accuracy_gaps
 
 gaps = {name: accuracy_gaps(found)["gap, last"].mean() for name, found in named.items() if found}
@@ -129,7 +129,7 @@ if gaps:
 #
 # Which of the two readings did the original train with? The strongest penalty in both:
 
-# %%
+# %% tags=["nbval-ignore-output"]
 read = max(penalised, key=lambda phase: phase.network["l2"], default=NORMAL)
 read_as = {"normal": named["normal"], f"{read.label.removeprefix('L2, ')}, sum": runs[read]}
 read_as |= {phase.label: runs[phase] for phase in readings}
@@ -147,7 +147,7 @@ if readings:
 else:
     show_text(f"The profile {profile.name} leaves the mean out.")
 
-# %%
+# %% tags=["nbval-ignore-output"]
 if readings and compared["difference"].notna().all():
     show_text(findings.on_readings(compared.drop("normal")))
 

@@ -61,7 +61,7 @@ show_source(GradientAccumulationModel.tensorflow_step)
 # Each micro-batch counts by its size, so the sum is the gradient of the mean loss over the whole batch: for
 # a network without batch normalisation, the update is that of the full batch. A small network shows it:
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from genre_lib.experiment import compare_reductions
 
 reductions = compare_reductions()
@@ -95,7 +95,7 @@ show_text(
 # and it is given 10 segments at a time, not 80: no accumulation mends that. So the third training differs
 # from the first in three ways at once: larger batches, noisier normalisation, and fewer updates an epoch.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 import itertools
 
 from genre_lib.experiment import ACCUMULATION, NORMAL, variant_phases
@@ -108,7 +108,7 @@ ways = [NORMAL, ACCUMULATION, *itertools.chain(*variants.values())]
 runs = workspace.runs(*ways)
 show_text(findings.on_gaps(profile, runs))
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from genre_lib.results import compare, on_common_rotations
 
 # Compared with accumulation, on the rotations that it ran.
@@ -135,7 +135,7 @@ if accumulated := runs[ACCUMULATION]:
         "Learning curves with accumulated gradients.",
     )
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from genre_lib.results import describe_runs
 
 if accumulated:
@@ -152,7 +152,7 @@ if accumulated:
 # in one piece with the residual blocks computed a second time in the backward pass (rematerialised) in
 # place of being kept.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from genre_lib.experiment import measure_updates
 
 updates = workspace.derived("updates", lambda: measure_updates(profile, workspace.cache))
@@ -173,14 +173,16 @@ show_text(f"Accumulation took {saved:.1f} times less memory here than the batch 
 # How far is what batch normalisation sees in a micro-batch from what it would see in the whole batch? Below
 # for one batch of training segments, at the first and at the last normalisation of a trained network.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from genre_lib.experiment import measure_statistics
 
 if accumulated:
     statistics = workspace.derived(
-        "batch_statistics",
-        lambda: measure_statistics(profile, accumulated[0], workspace.store),
+        "batch_statistics", lambda: measure_statistics(profile, accumulated[0], workspace.store)
     )
+
+# %% tags=["nbval-ignore-output"]
+if accumulated:
     show_table(
         statistics.drop(columns="segments").rename(
             columns={
@@ -208,7 +210,7 @@ if accumulated:
 # (estimated anew over the training segments before each validation), or patience (counted in updates of the
 # normal phase).
 
-# %%
+# %% tags=["nbval-ignore-output"]
 named = on_common_rotations({phase.label: runs[phase] for phase in ways})
 compared = compare(named, to="accumulation")
 columns = ["segments", "tracks", "epochs", "best", "training", "seconds"]

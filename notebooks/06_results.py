@@ -59,7 +59,7 @@ show_text(findings.on_gaps(profile, runs))
 named = original_groups(profile, runs)
 compared = compare(named, to="normal")
 
-# %%
+# %% tags=["nbval-ignore-output"]
 columns = ["segments", "tracks", "rotations", "test tracks", "original"]
 show_table(
     findings.with_original(compared)[columns].rename_axis("phase").reset_index(),
@@ -90,7 +90,7 @@ if (found := compared[compared["runs"] > 0]).size:
 # lies inside cannot be ruled out here. Where few tracks differ the interval is rather too narrow; should it
 # disagree with the exact test, the test is the one to trust.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 others = compared.drop("normal").dropna(subset="difference")
 names = {
     "only_reference": "only normal right",
@@ -107,7 +107,7 @@ if len(others):
         formats={"p": "{:.3g}"},
     )
 
-# %%
+# %% tags=["nbval-ignore-output"]
 show_text(findings.on_phases(others))
 
 # %% [markdown]
@@ -125,7 +125,7 @@ if "normal" in counts:
         "Confusion matrix of the normal phase: numbers are tracks, colours their share of the true genre.",
     )
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from genre_lib.results import by_genre
 
 if "normal" in counts:
@@ -143,7 +143,7 @@ if other_counts := {name: matrix for name, matrix in counts.items() if name != "
         "Confusion matrices of the other phases, on the rotations that they ran.",
     )
 
-# %%
+# %% tags=["nbval-ignore-output"]
 if "normal" in counts:
     show_text(f"{findings.on_genres(table)} {findings.on_confusions(counts)}")
 
@@ -154,7 +154,7 @@ if "normal" in counts:
 # artist. The normal phase again, under the protocols that keep them apart (the first notebook counts what
 # leaks under each):
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from genre_lib.experiment import count_leaks
 
 protocols = workspace.runs(*workspace.protocol_phases())
@@ -162,7 +162,7 @@ show_text(findings.on_gaps(profile, protocols))
 by_protocol = {phase.protocol: found for phase, found in protocols.items()}
 tested = {name: {run.facts["rotation"] for run in found} for name, found in by_protocol.items()}
 
-# %%
+# %% tags=["nbval-ignore-output"]
 table = compare(by_protocol, to="original")
 leaks, _ = count_leaks(workspace.annotated, profile, tested)
 names = {"test": "test tracks", "same_artist": "same artist"}
@@ -177,5 +177,5 @@ show_table(
     "repetition, or their artist, among the training tracks of their rotation.",
 )
 
-# %%
+# %% tags=["nbval-ignore-output"]
 show_text(findings.on_protocols(table))

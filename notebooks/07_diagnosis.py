@@ -50,7 +50,7 @@ workspace = open_workspace(profile, data)
 # validation, whose weights make all predictions here, and at the last. Accuracy in training is measured
 # during the epoch, before the weights are what they become, so that the gap is rather understated.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from genre_lib.display import escape_markdown, show_figure, show_table, show_text
 from genre_lib.experiment import NORMAL
 from genre_lib.results import accuracy_gaps, findings
@@ -66,7 +66,7 @@ if gaps:
         formats=dict.fromkeys(next(iter(gaps.values())), "{:.1%}"),
     )
 
-# %%
+# %% tags=["nbval-ignore-output"]
 if normal:
     show_text(findings.on_overfitting(gaps))
 
@@ -97,11 +97,11 @@ if normal:
         "probabilities are averaged, evenly spread over the track. Right: by the rule that joins all segments.",
     )
 
-# %%
+# %% tags=["nbval-ignore-output"]
 if normal:
     show_text(findings.on_segments(by_count))
 
-# %%
+# %% tags=["nbval-ignore-output"]
 if normal:
     show_table(
         findings.compare_rules(by_rule),
@@ -109,7 +109,7 @@ if normal:
         "track by track.",
     )
 
-# %%
+# %% tags=["nbval-ignore-output"]
 if normal:
     show_text(findings.on_rules(by_rule))
 
@@ -139,7 +139,7 @@ if normal:
         "examples in each bin.",
     )
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from genre_lib.results import summarize_calibration
 
 if normal:
@@ -149,7 +149,7 @@ if normal:
         formats=dict.fromkeys(("confidence", "accuracy", "ECE"), "{:.1%}"),
     )
 
-# %%
+# %% tags=["nbval-ignore-output"]
 if normal:
     show_text(findings.on_calibration(examples))
 
@@ -169,7 +169,7 @@ if normal:
     tested = workspace.tracks.set_index("track_id").loc[probabilities.index].reset_index()
     suspects = find_label_errors(tested, probabilities)
 
-# %%
+# %% tags=["nbval-ignore-output"]
 names = {
     "track_id": "track",
     "suggested_genre": "suggested",
@@ -187,7 +187,7 @@ if normal:
 if workspace.is_demo and normal:
     show_text(findings.on_swapped_labels(workspace.planted, suspects))
 
-# %% tags=["keep-output"]
+# %% tags=["keep-output", "nbval-ignore-output"]
 from genre_lib.workspace import play
 
 if normal:
@@ -209,7 +209,7 @@ if normal:
 # %% [markdown]
 # # Conclusion
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from genre_lib.results import compare, original_groups
 
 compared = compare(original_groups(profile, runs), to="normal")
@@ -219,7 +219,7 @@ show_text(findings.on_conclusion(compared, profile, escape_markdown(workspace.co
 # And the three statements that the original makes of its results? Whether another phase helps or does harm,
 # McNemar's exact test decides at the 5% level; where it cannot tell, the statement stays open.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 if normal:
     others = compared.drop("normal").dropna(subset="difference")
     show_table(

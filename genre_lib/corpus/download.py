@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pooch
 import requests
-from tqdm import tqdm
 from urllib3.exceptions import HTTPError
 
 from genre_lib.files import locked, remove_leftovers, scratch_folder
+from genre_lib.progress import progress_bar
 
 # The address that GTZAN's authors gave no longer answers.
 URL = "https://huggingface.co/datasets/marsyas/gtzan/resolve/main/data/genres.tar.gz"
@@ -74,8 +74,8 @@ def _download(url, archive, progress):
         begin = begin if response.status_code == requests.codes.partial_content else 0
         length = response.headers.get("Content-Length", "")
         total = begin + int(length) if length.isdecimal() else None
-        shown = {"desc": "Downloading", "unit": "B", "unit_scale": True, "disable": not progress}
-        bar = tqdm(initial=begin, total=total, **shown)
+        shown = {"desc": "Downloading", "unit": "B", "unit_scale": True, "progress": progress}
+        bar = progress_bar(initial=begin, total=total, **shown)
         with archive.open("ab" if begin else "wb") as file, bar:
             try:
                 # Undecoded: some servers call the compression of the archive one of the transfer.
@@ -167,7 +167,7 @@ def _extract(archive, folder, progress):
     size = 0
     try:
         with _Archive(archive) as content, tarfile.open(fileobj=content, mode="r:") as tar:
-            bar = tqdm(tar, desc="Unpacking", unit="file", disable=not progress)
+            bar = progress_bar(tar, desc="Unpacking", unit="file", progress=progress)
             for number, member in enumerate(bar, start=1):
                 size += member.size
                 if number > MAX_MEMBERS or size > MAX_BYTES:

@@ -7,7 +7,7 @@ import math
 from numbers import Integral, Real
 
 from genre_lib.experiment.phases import PROTOCOLS, VARIANTS
-from genre_lib.waveform import MAX_SEGMENTS, SHORTEST_WINDOW, WINDOW
+from genre_lib.waveform import MAX_SEGMENTS, SHORTEST_WINDOW, WINDOW, hop_of
 
 
 def _whole(n, least=1):
@@ -122,6 +122,11 @@ class Profile:
                 f"micro_batch_size={self.micro_batch_size} is larger than accumulated_batch_size="
                 f"{self.accumulated_batch_size}; an update is made of whole micro-batches."
             )
+
+    @property
+    def hop(self):
+        """Samples from the start of a segment to that of the next: a quarter of the window."""
+        return hop_of(self.window)
 
     def digest(self):
         """Return 8 hexadecimal digits for the choices that shape a single run."""

@@ -10,11 +10,11 @@ from pathlib import Path
 import joblib
 from joblib.externals.loky import ProcessPoolExecutor, get_reusable_executor
 from joblib.externals.loky.process_executor import BrokenProcessPool
-from tqdm import tqdm
 
 from genre_lib.experiment.kept import KeptRuns
 from genre_lib.experiment.models import Networks
 from genre_lib.experiment.training import fit_run
+from genre_lib.progress import progress_bar
 
 _NETWORKS = Networks()  # of this process: a worker is called once per run, and compiles once
 _ONE_AT_A_TIME = threading.Lock()
@@ -56,7 +56,9 @@ def fit_runs(runs, store, runs_dir="runs", progress=True, jobs=None):
     kept, reasons = KeptRuns(Path(runs_dir).resolve(), store.fingerprint), {}
     results = kept.load_all(runs)
     missing = [run for run in runs if run not in results]
-    bar = tqdm(total=len(runs), initial=len(results), desc="Runs", unit="run", disable=not progress)
+    bar = progress_bar(
+        total=len(runs), initial=len(results), desc="Runs", unit="run", progress=progress
+    )
     # Closed, not left to the garbage collector: an interrupt must reach the workers.
     with bar, contextlib.closing(_attempts(missing, store, kept, bar, jobs)) as attempts:
         for run, reason in attempts:

@@ -6,7 +6,6 @@ import time
 import keras
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from genre_lib import provenance
 from genre_lib.experiment.checkpoints import Checkpoints
@@ -17,6 +16,7 @@ from genre_lib.network.batch_statistics import ReestimatedStatistics
 from genre_lib.network.batches import SegmentBatches, nearest_samples
 from genre_lib.network.devices import describe_computation
 from genre_lib.network.memory import check_memory, explain_exhaustion
+from genre_lib.progress import progress_bar
 
 
 def fit_run(run, store, runs_dir="runs", progress=True, networks=None):
@@ -88,7 +88,7 @@ def train(model, run, batches, state, made_from, progress=True):
     done = checkpoints.restore(model)
     for _ in range(done):
         batches["train"].on_epoch_end()
-    bar = tqdm(total=epochs, initial=done, desc="  epochs", leave=False, disable=not progress)
+    bar = progress_bar(total=epochs, initial=done, desc="  epochs", leave=False, progress=progress)
     follow = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda _, logs: (bar.set_postfix(logs), bar.update())
     )

@@ -9,12 +9,12 @@ import pandas as pd
 import psutil
 from joblib import Memory
 from joblib.externals.loky import ProcessPoolExecutor
-from tqdm import tqdm
 
 from genre_lib.experiment.kept import load_network
 from genre_lib.experiment.phases import ACCUMULATION, Phase
 from genre_lib.experiment.protocols import split_segments
 from genre_lib.experiment.runs import Run
+from genre_lib.progress import progress_bar
 from genre_lib.provenance import versions
 from genre_lib.waveform import FULL_SCALE
 
@@ -53,7 +53,7 @@ def _table(profile, versions, progress):
         f"1 x {size}, rematerialised": (whole, True),
     }
     rows = []
-    bar = tqdm(updates.items(), desc="Updates", unit="update", disable=not progress)
+    bar = progress_bar(updates.items(), desc="Updates", unit="update", progress=progress)
     for name, (phase, rematerialize) in bar:
         # A process for each, so that none pays for what another left behind. Loky's start afresh: a
         # forked one would inherit the memory, and a spawned one the script.

@@ -1,7 +1,5 @@
 """Labels that a classifier which never saw the track does not believe."""
 
-import warnings
-
 import numpy as np
 
 from genre_lib.corpus.tracks import genre_names
@@ -28,11 +26,8 @@ def find_label_errors(tracks, probabilities):
     --------
     >>> find_label_errors(tracks, out_of_fold(results)).head(10)  # doctest: +SKIP
     """
-    with warnings.catch_warnings():
-        # It asks for bars made of widgets, and warns if they are not installed.
-        warnings.filterwarnings("ignore", "IProgress not found")
-        from cleanlab.filter import find_label_issues  # here, because it takes a second
-        from cleanlab.rank import get_label_quality_scores
+    from cleanlab.filter import find_label_issues  # here, because it takes a second
+    from cleanlab.rank import get_label_quality_scores
 
     genres = genre_names(tracks)
     probabilities = np.asarray(probabilities, np.float64)

@@ -11,8 +11,8 @@ import librosa
 import numpy as np
 import pandas as pd
 from scipy import ndimage
-from tqdm import tqdm
 
+from genre_lib.progress import progress_bar
 from genre_lib.waveform import SAMPLE_RATE
 
 _HOP = 512  # samples between two frames; offsets are multiples of this (23 ms)
@@ -83,7 +83,7 @@ def match_all(fingerprints, *, min_matches=1, progress=True):
     order = np.argsort(hashes, kind="stable")
     hashes, owners, frames = hashes[order], owners[order], frames[order]
     rows = []
-    bar = tqdm(fingerprints, desc="Comparing", unit="track", disable=not progress)
+    bar = progress_bar(fingerprints, desc="Comparing", unit="track", progress=progress)
     for first, marks in enumerate(bar):
         start = np.searchsorted(hashes, marks.hashes, side="left")
         count = np.searchsorted(hashes, marks.hashes, side="right") - start
