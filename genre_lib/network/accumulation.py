@@ -88,10 +88,11 @@ class GradientAccumulationModel(keras.Model):
     def tensorflow_step(self, data):
         import tensorflow as tf
 
-        variables, size, micro_size = self.trainable_variables, _size(data), self.micro_batch_size
-        n_full = size // micro_size
+        size, micro_size = _size(data), self.micro_batch_size
+        n_full, n_left = size // micro_size, size % micro_size
         n_micro_batches = tf.cast(-(-size // micro_size), "float32")
-        if not self.optimizer.built:  # now, so that the loop reads the loss scale from its variable
+        variables = self.trainable_variables
+        if not self.optimizer.built:  # the loop reads a loss scale from it
             self.optimizer.build(variables)
 
         def add_gradients(gradients, micro_batch):
@@ -102,18 +103,19 @@ class GradientAccumulationModel(keras.Model):
 
         def full(i, gradients):
             rows = i * micro_size + tf.range(micro_size)
-            return i + 1, add_gradients(gradients, _map(lambda t: tf.gather(t, rows), data))
+            micro_batch = _map(lambda t: tf.gather(t, rows), data)
+            return i + 1, add_gradients(gradients, micro_batch)
 
         def rest(gradients):
-            return add_gradients(gradients, _map(lambda t: t[n_full * micro_size :], data))
+            micro_batch = _map(lambda t: t[n_full * micro_size :], data)
+            return add_gradients(gradients, micro_batch)
 
         gradients = [tf.zeros(v.shape, v.dtype) for v in variables]
-        # Micro-batches in parallel would all hold their activations. The loop belongs to the graph
-        # because the size of a batch is not known when the graph is made.
+        # Micro-batches in parallel would all hold their activations. The loop
+        # is the graph's: when that is made, the size of a batch is not known.
         _, gradients = tf.while_loop(
             lambda i, _: i < n_full, full, (0, gradients), parallel_iterations=1
         )
-        n_left = size - n_full * micro_size
         if not isinstance(n_left, int):
             gradients = tf.cond(n_left > 0, lambda: rest(gradients), lambda: gradients)
         elif n_left:

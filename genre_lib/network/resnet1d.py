@@ -84,12 +84,14 @@ class Res1D(layers.Layer):
         return self.second_half(self.first_half(inputs, training), inputs, training)
 
     def first_half(self, inputs, training=True):
-        return keras.ops.leaky_relu(self.norm1(self.conv1(inputs), training=training), _SLOPE)
+        x = self.norm1(self.conv1(inputs), training=training)
+        return keras.ops.leaky_relu(x, _SLOPE)
 
     def second_half(self, x, inputs, training=True):
         x = self.norm2(self.conv2(x), training=training)
         if self.shortcut_conv is not None:
-            inputs = self.shortcut_norm(self.shortcut_conv(inputs), training=training)
+            inputs = self.shortcut_conv(inputs)
+            inputs = self.shortcut_norm(inputs, training=training)
         return keras.ops.leaky_relu(x + inputs, _SLOPE)
 
     def compute_output_shape(self, input_shape):

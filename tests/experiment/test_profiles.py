@@ -6,7 +6,7 @@ from genre_lib.experiment import DEMO, LAPTOP, PAPER, PROFILES, SMOKE, get_profi
 
 
 def test_paper_is_what_the_original_reports():
-    assert (PAPER.window, PAPER.max_segments) == (110_250, 21)
+    assert (PAPER.window, PAPER.hop, PAPER.max_segments) == (110_250, 27_562, 21)
     assert (PAPER.width, PAPER.n_partitions, PAPER.rotations) == (1.0, 6, 6)
     assert (PAPER.batch_size, PAPER.epochs, PAPER.patience) == (32, 100, 5)
     assert PAPER.accumulated_batch_size == 8 * PAPER.micro_batch_size == 80

@@ -41,13 +41,17 @@ def test_statistics_of_micro_batches_are_measured_on_a_batch_of_the_training_seg
     run = Run(TINY, ACCUMULATION, 1)
     build_model(run, 2).save(tmp_path / "model.keras")
     result = dataclasses.replace(run_with([1], rotation=1), folder=tmp_path)
-    parts, whole, short = (
-        measure_statistics(dataclasses.replace(TINY, **changes), result, tone_store)
-        for changes in ({}, {"micro_batch_size": 8}, {"max_segments": 1})
+    few, parts, whole = (
+        measure_statistics(dataclasses.replace(TINY, **sizes), result, tone_store)
+        for sizes in (
+            {},
+            {"accumulated_batch_size": 4, "micro_batch_size": 2},
+            {"accumulated_batch_size": 4, "micro_batch_size": 4},
+        )
     )
     assert list(parts["layer"]) == ["norm_in", "norm_out"]
-    assert list(parts["segments"]) == list(whole["segments"]) == [8, 8]
+    assert list(parts["segments"]) == list(whole["segments"]) == [4, 4]
+    # An epoch may have fewer segments than a batch.
+    assert set(few["segments"]) == {len(split_segments(run, tone_store)["train"])} < set(range(8))
     errors = ["mean", "deviation"]
     assert (parts[errors] > 10 * whole[errors]).all(axis=None)
-    # An epoch may have fewer segments than a batch.
-    assert list(short["segments"]) == [len(split_segments(run, tone_store)["train"]) // 2] * 2
