@@ -22,25 +22,12 @@ DEMO_NOTICE = (
 
 
 def make_report(profile=None, data=None, out="report/build", home=ROOT):
-    """Run all notebooks and bind the report.
+    """Run all notebooks, bind the report into `out`, and return its HTML page and its PDF.
 
     Kept runs are not trained again, so a second call takes seconds per notebook, and a call after
     one that was killed resumes where that stopped. If another process makes a report in the same
-    folder, this one waits for it.
-
-    Parameters
-    ----------
-    profile, data, home : as `genre_lib.workspace.open_workspace` takes them
-    out : str or Path, where ``report.html``, ``report.pdf`` and the executed ``notebooks/`` go
-
-    Returns
-    -------
-    tuple of Path, the HTML page and the PDF
-
-    Raises
-    ------
-    ReportError, if a notebook stops with an error, or its kernel dies
-    ValueError, if `data` or `profile` cannot be used, or contradict each other
+    folder, this one waits for it. `profile`, `data` and `home` are those of
+    `genre_lib.workspace.open_workspace`.
 
     Examples
     --------

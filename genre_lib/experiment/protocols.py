@@ -62,18 +62,11 @@ def leakage(tracks, partition):
 def count_leaks(tracks, profile, tested=None):
     """Count under each protocol how many test tracks have a relative in training.
 
-    Parameters
-    ----------
-    tracks : pandas.DataFrame from `genre_lib.faults.annotate`
-    profile : Profile, whose partitions are used
-    tested : dict of protocol to set of int, the rotations that count, from 0; all by default
-
-    Returns
-    -------
-    pandas.DataFrame
-        Indexed by protocol: ``tracks`` (that take part), ``test`` (test tracks), ``repeated`` and
-        ``same_artist`` (test tracks with a repetition, or their artist, in training).
-    list of str, why the other protocols are not for these tracks
+    Counted are the rotations (from 0) that `tested` names by protocol, or all. Returned are a
+    table, indexed by protocol: ``tracks`` (that take part), ``test`` (test tracks), ``repeated``
+    and ``same_artist`` (those with a repetition, or their artist, in training); and a list of
+    reasons why the other protocols are not for these tracks, which are those of
+    `genre_lib.faults.annotate`.
 
     Examples
     --------

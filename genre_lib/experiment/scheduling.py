@@ -39,8 +39,7 @@ def fit_runs(runs, store, runs_dir="runs", progress=True, jobs=None):
 
     Parameters
     ----------
-    runs : sequence of Run
-    store : SegmentStore
+    runs, store : sequence of Run, SegmentStore
     runs_dir : str or Path, folder of all kept runs
     progress : bool, show a bar over the runs and, with one job, one over the epochs
     jobs : int, runs side by side; by default the environment variable ``GENRE_JOBS``, or 1

@@ -15,6 +15,7 @@ from genre_lib.experiment.protocols import split_segments
 from genre_lib.network.batch_statistics import ReestimatedStatistics
 from genre_lib.network.batches import SegmentBatches, nearest_samples
 from genre_lib.network.devices import describe_computation
+from genre_lib.network.inference import predict
 from genre_lib.network.memory import check_memory, explain_exhaustion
 from genre_lib.progress import progress_bar
 
@@ -28,11 +29,10 @@ def fit_run(run, store, runs_dir="runs", progress=True, networks=None):
 
     Parameters
     ----------
-    run : Run
-    store : SegmentStore
+    run, store : Run, SegmentStore
     runs_dir : str or Path, folder of all kept runs
     progress : bool, show a bar over the epochs
-    networks : genre_lib.experiment.models.Networks, shared by several runs to save compilation
+    networks : Networks, shared by several runs to save compilation
 
     Returns
     -------
@@ -69,7 +69,7 @@ def _train_and_keep(run, store, kept, progress, networks):
     tested = pd.concat([parts[split].assign(split=split) for split in ("test", "valid")])
     tested = tested[["split", "track_id", "segment", "label"]].reset_index(drop=True)
     probabilities = np.concatenate(
-        [model.predict(_batches(run, store, parts[s]), verbose=0) for s in ("test", "valid")]
+        [predict(model, _batches(run, store, parts[s])) for s in ("test", "valid")]
     )
     seconds = history["seconds"].sum() + time.perf_counter() - begin
     facts["seconds"] = round(float(seconds), 1)

@@ -164,20 +164,8 @@ def _train_small_network(optimizer, n_examples, way):
 def measure_statistics(profile, result, store):
     """Compare the statistics of micro-batches with those of their batch, in a trained network.
 
-    Parameters
-    ----------
-    profile : Profile
-    result : RunResult of the accumulation phase
-    store : SegmentStore
-
-    Returns
-    -------
-    pandas.DataFrame
-        As from `genre_lib.network.compare_statistics`, with the size of the batch as ``segments``.
-
-    Examples
-    --------
-    >>> measure_statistics(workspace.profile, result, workspace.store)  # doctest: +SKIP
+    `result` is a run of the accumulation phase. Returned is the table of
+    `genre_lib.network.compare_statistics`, with the size of the batch as ``segments``.
     """
     from genre_lib.network import compare_statistics
 

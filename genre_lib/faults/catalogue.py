@@ -40,18 +40,10 @@ def with_catalogue(corpus):
 def compare_with_catalogue(corpus, pairs, column="same_work_group", without=None):
     """List the pairs that a detector found beside those that are published.
 
-    Parameters
-    ----------
-    corpus : pandas.DataFrame from `load_corpus`, with GTZAN's track ids
-    pairs : pandas.DataFrame from `find_exact_repetitions` or `find_same_recordings`
-    column : str, ``"same_work_group"`` or ``"exact_repetition_group"`` of `read_catalogue`
-    without : pandas.DataFrame, optional, an earlier result whose pairs are left out
-
-    Returns
-    -------
-    pandas.DataFrame, one row per pair that either of them names
-        ``track_id``, ``other_track_id``, ``group`` (missing if not published), ``score`` (0.0 if
-        not detected) and ``found_by``: ``"both"``, ``"detector"`` or ``"catalogue"``.
+    `column` is ``"same_work_group"`` or ``"exact_repetition_group"``; the pairs of a table
+    `without` are left out. One row per pair that either names: ``track_id``, ``other_track_id``,
+    ``group`` (missing if not published), ``score`` (0.0 if the detector does not list the pair)
+    and ``found_by``: ``"both"``, ``"detector"`` or ``"catalogue"``.
 
     Examples
     --------

@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 from keras import layers
 
+from genre_lib.network.normalization import FusedBatchNormalization
 from genre_lib.waveform import FULL_SCALE, SHORTEST_WINDOW, WINDOW
 
 RESIDUAL_FILTERS = (128, 128, 256, 256, 256, 256, 256, 256, 512)
 """Filters of the nine residual blocks, each followed by max-pooling by three."""
 
-_SLOPE = 0.3  # inside the residual blocks; outside, the same as the default of Keras' LeakyReLU
+SLOPE = 0.3  # inside the residual blocks; outside, the same as the default of Keras' LeakyReLU
 
 
 @keras.saving.register_keras_serializable(package="genre_lib")
@@ -85,14 +86,14 @@ class Res1D(layers.Layer):
 
     def first_half(self, inputs, training=True):
         x = self.norm1(self.conv1(inputs), training=training)
-        return keras.ops.leaky_relu(x, _SLOPE)
+        return keras.ops.leaky_relu(x, SLOPE)
 
     def second_half(self, x, inputs, training=True):
         x = self.norm2(self.conv2(x), training=training)
         if self.shortcut_conv is not None:
             inputs = self.shortcut_conv(inputs)
             inputs = self.shortcut_norm(inputs, training=training)
-        return keras.ops.leaky_relu(x + inputs, _SLOPE)
+        return keras.ops.leaky_relu(x + inputs, SLOPE)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.filters)
@@ -105,7 +106,7 @@ class Res1D(layers.Layer):
 def _normalization(filters, normalization, bn_momentum, dtype, name):
     if normalization == "group":
         return layers.GroupNormalization(math.gcd(8, filters), dtype=dtype, name=name)
-    return layers.BatchNormalization(momentum=bn_momentum, dtype=dtype, name=name)
+    return FusedBatchNormalization(momentum=bn_momentum, dtype=dtype, name=name)
 
 
 def _rematerialized(function, sublayers):

@@ -194,23 +194,15 @@ def _set_against(reference, scores):
 
 
 def original_groups(profile, runs):
-    """Select the runs of the original's three trainings: normal, one L2 phase, accumulation.
+    """Select the runs of the original's trainings, by label: normal, one L2 phase, accumulation.
 
     The L2 phase is the one with the best accuracy of tracks in validation, so that the test
     partitions take no part in the choice.
 
-    Parameters
-    ----------
-    profile : Profile
-    runs : dict of Phase to list of RunResult, as from `Workspace.runs`
-
-    Returns
-    -------
-    dict of phase label to list of RunResult
-
     Examples
     --------
-    >>> groups = original_groups(workspace.profile, workspace.runs())  # doctest: +SKIP
+    >>> list(original_groups(workspace.profile, workspace.runs()))  # doctest: +SKIP
+    ['normal', 'L2, λ = 0.0001', 'accumulation']
     """
 
     def in_validation(phase):

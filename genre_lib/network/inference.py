@@ -1,0 +1,79 @@
+"""Prediction without normalisations: they are folded into the convolutions before them."""
+
+import keras
+import numpy as np
+
+from genre_lib.network.resnet1d import SLOPE, Res1D
+from genre_lib.waveform import FULL_SCALE
+
+
+def predict(model, batches):
+    """Predict the probabilities of a network: float32, shape (n_segments, n_classes).
+
+    As `keras.Model.predict` does, up to rounding. In inference a batch normalisation is a factor
+    and an offset per filter, which the convolution before it can carry; TensorFlow then runs
+    convolution, bias and activation as one kernel.
+    """
+    forward = fold(model)
+    if forward is None:
+        return model.predict(batches, verbose=0)
+    found = [forward(batches[index][0]) for index in range(len(batches))]
+    return np.concatenate([keras.ops.convert_to_numpy(part) for part in found])
+
+
+def fold(model):
+    """Return a network as a compiled function of samples, or None if it cannot be folded."""
+    layers = {layer.name: layer for layer in model.layers}
+    blocks = [layer for layer in model.layers if isinstance(layer, Res1D)]
+    if layers["conv_in"].compute_dtype != "float32" or "dropout" in layers:
+        return None
+    if not isinstance(layers["norm_in"], keras.layers.BatchNormalization):
+        return None
+    stem = _folded(layers["conv_in"], layers["norm_in"])
+    weights = [_folded_block(block) for block in blocks]
+    last = _folded(layers["conv_out"], layers["norm_out"])
+    dense = [keras.ops.convert_to_numpy(weight) for weight in layers["output"].weights]
+
+    def forward(samples):
+        # As images of height 1, which TensorFlow's kernel wants.
+        x = keras.ops.expand_dims(keras.ops.cast(samples, "float32"), 1) / FULL_SCALE
+        x = keras.ops.leaky_relu(_convolve(x, *stem, stride=3), SLOPE)
+        for first, second, shortcut in weights:
+            inner = keras.ops.leaky_relu(_convolve(x, *first), SLOPE)
+            x = _convolve(inner, *second) + (_convolve(x, *shortcut) if shortcut else x)
+            # The activation rises strictly, so it may follow the pooling, which leaves a third.
+            x = keras.ops.leaky_relu(keras.ops.max_pool(x, (1, 3), (1, 3)), SLOPE)
+        x = keras.ops.leaky_relu(_convolve(x, *last), SLOPE)
+        return keras.ops.softmax(keras.ops.mean(x, axis=(1, 2)) @ dense[0] + dense[1])
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(forward, reduce_retracing=True)
+    import jax
+
+    return jax.jit(forward)
+
+
+def _folded_block(block):
+    shortcut = block.shortcut_conv and _folded(block.shortcut_conv, block.shortcut_norm)
+    return _folded(block.conv1, block.norm1), _folded(block.conv2, block.norm2), shortcut
+
+
+def _folded(convolution, norm):
+    """Return the kernel and bias of a convolution that does what the two layers do."""
+    kernel, bias, gamma, beta, mean, variance = map(
+        keras.ops.convert_to_numpy, [*convolution.weights, *norm.weights]
+    )
+    factor = gamma / np.sqrt(variance + norm.epsilon)
+    return (kernel * factor)[np.newaxis], (bias - mean) * factor + beta
+
+
+def _convolve(x, kernel, bias, stride=1):
+    padding = "same" if stride == 1 else "valid"
+    if keras.backend.backend() != "tensorflow":
+        return keras.ops.conv(x, kernel, (1, stride), padding) + bias
+    import tensorflow as tf
+
+    # Keras adds a bias as any two arrays are added, which TensorFlow does not fuse.
+    return tf.nn.bias_add(tf.nn.conv2d(x, kernel, (1, stride), padding.upper()), bias)

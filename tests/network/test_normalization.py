@@ -1,0 +1,103 @@
+import keras
+import numpy as np
+import pytest
+
+from genre_lib.network import build_resnet1d
+from genre_lib.network.accumulation import GradientAccumulationModel
+from genre_lib.network.normalization import FusedBatchNormalization
+
+PLAIN = keras.layers.BatchNormalization
+SHAPE = (4, 50, 6)
+
+
+def samples(seed=0, shape=SHAPE):
+    scale = np.linspace(0.1, 5, shape[-1])
+    return (scale * np.random.default_rng(seed).normal(3, 2, shape)).astype("float32")
+
+
+def train(kind, n_updates=5, dtype=None, **choices):
+    """Return the outputs of a little network with the layer, and all its weights after updates."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input(SHAPE[1:])
+    x = keras.layers.Conv1D(8, 3, dtype=dtype)(inputs)
+    x = kind(momentum=0.8, dtype=dtype, name="norm", **choices)(x)
+    x = keras.layers.GlobalAveragePooling1D(dtype=dtype)(keras.ops.leaky_relu(x))
+    model = keras.Model(inputs, keras.layers.Dense(2, dtype="float32")(x))
+    model.compile(keras.optimizers.SGD(0.05), "mse")
+    targets = np.random.default_rng(1).normal(size=(SHAPE[0], 2))
+    for seed in range(n_updates):
+        model.train_on_batch(samples(seed), targets)
+    return model.predict(samples(99), verbose=0), model.get_weights()
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(None, 1e-5), ("mixed_bfloat16", 0.05)])
+def test_training_is_that_of_keras_own_layer(dtype, tolerance):
+    outputs, weights = train(FusedBatchNormalization, dtype=dtype)
+    expected_outputs, expected = train(PLAIN, dtype=dtype)
+    np.testing.assert_allclose(outputs, expected_outputs, atol=tolerance, rtol=tolerance)
+    for weight, other in zip(weights, expected, strict=True):
+        np.testing.assert_allclose(weight, other, atol=tolerance, rtol=tolerance)
+
+
+@pytest.mark.parametrize("shape", [(3, 7, 5), (2, 3, 4, 5), (16, 5), (1, 1, 5)])
+def test_outputs_and_moving_statistics_are_those_of_keras_own_layer(shape):
+    layers = [kind(momentum=0.9) for kind in (FusedBatchNormalization, PLAIN)]
+    x = samples(shape=shape)
+    for layer in layers:
+        layer.build(shape)
+    outputs = [np.asarray(layer(x, training=True)) for layer in layers]
+    np.testing.assert_allclose(*outputs, atol=1e-4)
+    for ours, keras_own in zip(*(layer.get_weights() for layer in layers), strict=True):
+        np.testing.assert_allclose(ours, keras_own, rtol=1e-4, atol=1e-6)
+    outputs = [np.asarray(layer(x, training=False)) for layer in layers]
+    np.testing.assert_allclose(*outputs, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "choices", [{"axis": 1}, {"center": False}, {"scale": False}, {"trainable": False}]
+)
+def test_other_choices_are_those_of_keras_own_layer(choices):
+    results = [train(kind, **choices)[0] for kind in (FusedBatchNormalization, PLAIN)]
+    np.testing.assert_allclose(*results, atol=1e-5)
+
+
+def test_a_mask_is_refused():
+    layer = FusedBatchNormalization(name="norm_in")
+    with pytest.raises(ValueError, match="norm_in: a mask was given"):
+        layer(samples(), training=True, mask=np.ones(SHAPE[:2], bool))
+
+
+def test_it_has_the_names_and_settings_of_keras_own_layer():
+    ours, plain = (kind(momentum=0.5, epsilon=1e-5) for kind in (FusedBatchNormalization, PLAIN))
+    for layer in (ours, plain):
+        layer.build(SHAPE)
+    assert [w.path.split("/")[-1] for w in ours.weights] == [
+        w.path.split("/")[-1] for w in plain.weights
+    ]
+    same = ours.get_config(), plain.get_config()
+    assert {**same[0], "name": ""} == {**same[1], "name": ""}
+    assert FusedBatchNormalization.from_config(ours.get_config()).epsilon == 1e-5
+
+
+def test_a_network_with_it_is_saved_and_loaded(tmp_path):
+    model = build_resnet1d(59_049, 3, width=1 / 64)
+    model.save(tmp_path / "network.keras")
+    loaded = keras.saving.load_model(tmp_path / "network.keras")
+    assert isinstance(loaded.get_layer("norm_in"), FusedBatchNormalization)
+    x = np.random.default_rng(0).integers(-1000, 1000, (2, 59_049, 1), np.int16)
+    np.testing.assert_array_equal(model.predict(x, verbose=0), loaded.predict(x, verbose=0))
+
+
+def test_micro_batches_move_its_statistics_one_after_the_other():
+    weights = []
+    for kind in (FusedBatchNormalization, PLAIN):
+        keras.utils.set_random_seed(0)
+        inputs = keras.Input(SHAPE[1:])
+        norm = kind(momentum=0.5)
+        x = keras.layers.GlobalAveragePooling1D()(norm(inputs))
+        model = GradientAccumulationModel(inputs, keras.layers.Dense(2)(x), micro_batch_size=3)
+        model.compile(keras.optimizers.SGD(0.1), "mse")
+        model.fit(samples(shape=(8, *SHAPE[1:])), np.zeros((8, 2)), batch_size=8, verbose=0)
+        weights.append(norm.get_weights())
+    for ours, plain in zip(*weights, strict=True):
+        np.testing.assert_allclose(ours, plain, rtol=1e-4, atol=1e-6)
