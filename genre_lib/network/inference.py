@@ -25,9 +25,8 @@ def fold(model):
     """Return a network as a compiled function of samples, or None if it cannot be folded."""
     layers = {layer.name: layer for layer in model.layers}
     blocks = [layer for layer in model.layers if isinstance(layer, Res1D)]
-    if layers["conv_in"].compute_dtype != "float32" or "dropout" in layers:
-        return None
-    if not isinstance(layers["norm_in"], keras.layers.BatchNormalization):
+    normalized = isinstance(layers.get("norm_in"), keras.layers.BatchNormalization)
+    if not normalized or layers["conv_in"].compute_dtype != "float32" or "dropout" in layers:
         return None
     stem = _folded(layers["conv_in"], layers["norm_in"])
     weights = [_folded_block(block) for block in blocks]
