@@ -1,5 +1,5 @@
 -- What a pandoc document needs to become this report, the same for HTML and for PDF:
--- numbered captions, folded code, no foreign markup. genre_lib/binding.py writes the classes.
+-- numbered captions, folded code, no foreign markup. genre_lib/binding/markdown.py writes the classes.
 
 local for_pdf = FORMAT:match("typst") ~= nil
 local count = { Figure = 0, Table = 0 }
@@ -114,7 +114,7 @@ local function place_div(div)
   if div.classes:includes("table-output") then return make_table(div) end
   if div.classes:includes("pdf-only") then return for_pdf and div.content or {} end
   if div.classes:includes("html-output") then
-    -- genre_lib/rendering.py puts the real output in the place of this comment.
+    -- genre_lib/binding/rendering.py puts the real output in the place of this comment.
     local mark = "<!--html-output:" .. div.attributes.number .. "-->"
     return for_pdf and {} or pandoc.RawBlock("html", mark)
   end
