@@ -3,12 +3,14 @@
 The floor is that of the roofline model (Williams, Waterman and Patterson, *Roofline: An Insightful
 Visual Performance Model for Multicore Architectures*, CACM 2009), convolution by convolution: none
 takes less time than its operations at the measured rate of matrix products, nor than its bytes at
-the measured bandwidth of copies. All else (normalisation, activation, pooling, the update) counts
+the measured bandwidth of memory. All else (normalisation, activation, pooling, the update) counts
 as free, as if it were done while a convolution's numbers pass by; so no implementation of these
 convolutions reaches the floor.
 """
 
+import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
@@ -87,14 +89,34 @@ def measure_device(dtype, size, copied):
     """Return what the device does at best: operations per second, and bytes per second.
 
     The first are those of products of `size` x `size` matrices of a dtype; the second, read and
-    written together, those of a copy of `copied` bytes, which must be many more than fit in caches.
+    written together, those of a pass over `copied` bytes, which must be many more than fit in
+    caches.
     """
     rng = np.random.default_rng(0)
     matrix = keras.ops.cast(rng.normal(size=(size, size)).astype(np.float32), dtype)
-    vector = keras.ops.zeros((copied // 4,), "float32")
     products = _best_seconds(lambda: keras.ops.matmul(matrix, matrix))
-    copies = _best_seconds(lambda: keras.ops.add(vector, 1.0))
+    if devices.find_device().is_gpu:
+        vector = keras.ops.zeros((copied // 4,), "float32")
+        copies = _best_seconds(lambda: keras.ops.add(vector, 1.0))
+    else:
+        copies = _pass_over_memory(copied)
     return 2 * size**3 / products, 2 * copied / copies
+
+
+def _pass_over_memory(copied):
+    """Return the seconds of one pass of all cores, from memory to memory that has been touched.
+
+    Into a new array, the system would map each page when it is first written, which takes many
+    times as long: that is what a backend pays that does not keep its memory, and not a limit.
+    """
+    cores = os.cpu_count()
+    parts = [np.array_split(np.ones(copied // 4, np.float32), cores) for _ in range(2)]
+    with ThreadPoolExecutor(cores) as pool:
+
+        def add():
+            return list(pool.map(lambda read, write: np.add(read, 1, out=write), *parts))[-1]
+
+        return _best_seconds(add)
 
 
 def _best_seconds(function, repeats=5, at_a_time=4):

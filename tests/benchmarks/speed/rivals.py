@@ -26,6 +26,14 @@ SHARED_GPU = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "TF_FORCE_GPU_ALLOW_GROW
 """The environment in which no process takes a whole GPU in advance."""
 
 
+KEPT_MEMORY = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": "100000000000",
+}
+"""The environment of a process whose allocator (glibc's) gives no memory back between steps."""
+
+
 class Project:
     """This project: its network, compiled and fed as in a run."""
 
@@ -37,6 +45,7 @@ class Project:
         self.profile, self.samples = profile, nearest_samples(store)
         self.segments = store.segments(window=profile.window)
         self.model = compile_model(profile, NORMAL, N_CLASSES)
+        self.forward = None
 
     def _batches(self, count, batch_size, seed=None):
         from genre_lib.network import SegmentBatches
@@ -54,10 +63,14 @@ class Project:
         return time.perf_counter() - begin
 
     def predict(self, batch_size, n_batches):
-        """Predict some batches."""
+        """Predict some batches, with the network folded as in a run; folded before, once."""
+        from genre_lib.network.inference import fold
+
         batches = self._batches(batch_size * n_batches, batch_size)
+        self.forward = self.forward or fold(self.model) or self.model.predict_on_batch
         begin = time.perf_counter()
-        self.model.predict(batches, verbose=0)
+        for index in range(len(batches)):
+            np.asarray(self.forward(batches[index][0]))
         return time.perf_counter() - begin
 
     def feed(self, batch_size, n_batches):
@@ -79,10 +92,15 @@ class PlainKeras:
     """
 
     def __init__(self, profile, store, jit_compile=False):
+        import keras
+
         from genre_lib.network import build_resnet1d
 
         self.segments = store.read(store.segments(window=profile.window)["start"], profile.window)
-        self.model = build_resnet1d(profile.window, N_CLASSES, profile.width, dtype="float32")
+        # The library's network trains with TensorFlow's fused kernel, which plain Keras does not.
+        plain = keras.layers.BatchNormalization
+        with mock.patch("genre_lib.network.resnet1d.FusedBatchNormalization", plain):
+            self.model = build_resnet1d(profile.window, N_CLASSES, profile.width, dtype="float32")
         self.model.compile(
             "adam",
             "sparse_categorical_crossentropy",
@@ -195,6 +213,7 @@ class Rival:
     kind: type  # a class of this module
     backend: str = ""  # of Keras; empty for PyTorch
     options: dict = dataclasses.field(default_factory=dict)  # of the class
+    environment: dict = dataclasses.field(default_factory=dict)  # of its process
 
 
 def list_rivals(half):
@@ -217,7 +236,9 @@ def list_rivals(half):
         for precision in ("float32", "bfloat16")[: 1 + half]:
             for way in ("eager", "compiled"):
                 options = {"compiled": way == "compiled", "half": precision == "bfloat16"}
-                found.append(Rival(f"PyTorch, {way}, {precision}", PyTorch, "", options))
+                name = f"PyTorch, {way}, {precision}"
+                found.append(Rival(name, PyTorch, "", options))
+                found.append(Rival(f"{name}, memory kept", PyTorch, "", options, KEPT_MEMORY))
     return found
 
 
@@ -226,7 +247,7 @@ class Process:
 
     def __init__(self, rival, profile, store):
         env = {"KERAS_BACKEND": rival.backend} if rival.backend else {}
-        env |= SHARED_GPU | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+        env |= SHARED_GPU | {"TF_CPP_MIN_LOG_LEVEL": "3"} | rival.environment
         self.rival = rival
         # Not joblib's pool, which replaces a process that has grown, and with it what it holds.
         self.pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
