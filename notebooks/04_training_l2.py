@@ -52,31 +52,28 @@ workspace = open_workspace(profile, data)
 # For about four million weights that is a very different penalty:
 
 # %%
+import math
+
 import keras
 import pandas as pd
 
 from genre_lib.display import show_figure, show_table, show_text
 from genre_lib.network import build_resnet1d
 
-profile, weights = workspace.profile, pd.Series(workspace.profile.l2_lambdas)
-penalties = {}
-for reading in ("sum", "mean"):
-    keras.utils.set_random_seed(0)
-    penalties[reading] = float(sum(build_resnet1d(l2=1.0, l2_reading=reading).losses))
+profile = workspace.profile
+keras.utils.set_random_seed(0)
+model = build_resnet1d(l2=1.0)
+penalty = float(sum(model.losses))
+n_weights = sum(math.prod(v.shape) for v in model.trainable_variables if v.regularizer)
 
 # %% tags=["nbval-ignore-output"]
-table = pd.DataFrame(
-    {
-        "lambda": weights,
-        "sum (Keras)": weights * penalties["sum"],
-        "mean (as printed)": weights * penalties["mean"],
-    }
-)
+weights = pd.Series(profile.l2_lambdas)
+columns = {"sum (Keras)": weights * penalty, "mean (as printed)": weights * penalty / n_weights}
 show_table(
-    table,
+    pd.DataFrame({"lambda": weights} | columns),
     "What the penalty adds to the loss of the full network before its first update, read as a sum and "
-    f"as a mean over {round(penalties['sum'] / penalties['mean']):,} kernel weights. The cross-entropy "
-    "of guessing among ten genres is 2.303.",
+    f"as a mean over {n_weights:,} kernel weights. The cross-entropy of guessing among ten genres is "
+    "2.303.",
     formats={"lambda": "{:g}", "sum (Keras)": "{:.3f}", "mean (as printed)": "{:.2e}"},
 )
 
