@@ -50,7 +50,7 @@ for measured in (measurements := speed.read_published("speed")):
     show_text(speed.compare_rates(measured))
     show_table(
         rates := speed.tabulate_rates(measured),
-        f"Segments a second in training and tracks a second in inference, medians: {device}.",
+        f"Segments per second in training and tracks per second in inference, medians: {device}.",
         formats=dict.fromkeys(rates.columns[1:], "{:.1f}"),
     )
     show_figure(
@@ -64,15 +64,15 @@ if not measurements:
 # ## What the device allows
 #
 # The floor is the time that the network's convolutions take at least, at the rate of matrix products and the
-# bandwidth of copies that were measured on the same device. The feeder brings the segments to where they are
-# computed with.
+# bandwidth of memory (read and written) that were measured on the same device. The feeder brings the segments
+# to where they are computed with. A row of PyTorch with its memory kept has an allocator that gives nothing back
+# to the system between steps.
 
 # %%
 for measured in measurements:
     show_table(
         speed.tabulate_limits(measured),
-        "What the device allows, what the store and an update cost: "
-        f"{speed.describe_device(measured)}.",
+        f"What the device allows, what the store costs: {speed.describe_device(measured)}.",
     )
 
 # %% [markdown]
