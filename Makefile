@@ -91,4 +91,4 @@ lock:  ## renew requirements.lock
 	rm -r .venv-lock
 
 clean:  ## remove what can be made again (not data/ and runs/)
-	rm -rf report/build cache .pytest_cache .ruff_cache
+	rm -rf report/build cache .pytest_cache .ruff_cache .import_linter_cache
