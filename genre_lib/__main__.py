@@ -93,7 +93,7 @@ def fetch(folder, url, checksum):
     if fetched:
         click.echo(f"{folder / 'genres'}: unpacked. Next: python -m genre_lib data check {folder}")
     else:
-        click.echo(f"{folder / 'genres'}: already there, nothing to do; remove it to fetch it anew")
+        click.echo(f"{folder / 'genres'}: already there, nothing to do; remove it to fetch again")
 
 
 @data.command()

@@ -99,7 +99,7 @@ def locked(path):
         note.write_text(json.dumps(holder))
         yield
     finally:
-        for file in (note, path):  # whoever waits notices, and creates the lock anew
+        for file in (note, path):  # whoever waits notices, and creates a new lock
             with contextlib.suppress(OSError):
                 file.unlink()
         lock.release()

@@ -207,7 +207,7 @@ if accumulated:
 # a hundred at Keras' momentum $m = 0.99$, and batches of 80 make two and a half times fewer updates an epoch
 # than those of 32. So validation may look bad early, and patience, counted in epochs, may end the training of
 # a network that has hardly begun. Each variant below changes one thing: the momentum, the statistics
-# (estimated anew over the training segments before each validation), or patience (counted in updates of the
+# (re-estimated over the training segments before each validation), or patience (counted in updates of the
 # normal phase).
 
 # %% tags=["nbval-ignore-output"]

@@ -64,7 +64,7 @@ def load_corpus(folder, *, min_samples=WINDOW, progress=True):
 
 
 def usable(corpus):
-    """Return the tracks of a corpus whose status is ``"ok"``, numbered anew."""
+    """Return the tracks of a corpus whose status is ``"ok"``, with a new index."""
     return corpus[corpus["status"] == "ok"].reset_index(drop=True)
 
 

@@ -34,7 +34,7 @@ class Checkpoints(keras.callbacks.Callback):
     def restore(self, model):
         """Restore the saved state, if there is a usable one, and return the number of epochs done.
 
-        A state that cannot be used is warned about, and training then begins anew.
+        A state that cannot be used causes a warning, and training starts again.
         """
         if not self.path.exists():
             return 0
@@ -51,7 +51,7 @@ class Checkpoints(keras.callbacks.Callback):
         except (OSError, ValueError, KeyError) as error:
             warnings.warn(
                 f"{self.path}: the state of an interrupted training cannot be used ({error}). The "
-                "training begins anew.",
+                "training starts again.",
                 stacklevel=2,
             )
             return 0

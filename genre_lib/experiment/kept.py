@@ -216,5 +216,5 @@ def load_network(result):
         raise ValueError(
             f"{path}: is not loaded ({str(error).splitlines()[0]}). Expected a network of this "
             "project, which contains no code: code that a file brings is never run. Remove "
-            f"{result.folder} and call again, and the run is made anew."
+            f"{result.folder} and call again: the run is then trained again."
         ) from error

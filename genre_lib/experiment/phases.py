@@ -29,7 +29,7 @@ class Phase:
     network : dict, arguments of `genre_lib.network.build_resnet1d` that differ from the profile's
     accumulates, whole_batch : bool
         Train on the large batches of the accumulation phase: in micro-batches, or in one piece.
-    reestimates : bool, estimate batch normalisation's statistics anew before each validation
+    reestimates : bool, re-estimate batch normalisation's statistics before each validation
     patience_in_updates : bool
         Wait for as many updates as the normal phase does, instead of as many epochs.
     protocol : str, one of `PROTOCOLS`
@@ -119,7 +119,7 @@ VARIANTS = {
         "group-norm", "group normalisation", ACCUMULATION, network={"normalization": "group"}
     ),
     "momentum": _momentum,
-    "statistics": _vary("statistics", "statistics anew", NORMAL, ACCUMULATION, reestimates=True),
+    "statistics": _vary("statistics", "re-estimated", NORMAL, ACCUMULATION, reestimates=True),
     "patience": _vary("patience", "patience in updates", ACCUMULATION, patience_in_updates=True),
 }
 """By name, functions of a profile that return the phases of a variant."""

@@ -52,7 +52,7 @@ _EXPECTED = {
 class Profile:
     """Every choice of an experiment: the one place to change a hyper-parameter.
 
-    Runs are kept under the choices that shaped them: a changed profile trains anew. An impossible
+    Runs are kept under the choices that shaped them: a changed profile trains again. An impossible
     choice raises a ValueError.
 
     Parameters

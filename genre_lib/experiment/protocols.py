@@ -62,11 +62,11 @@ def leakage(tracks, partition):
 def count_leaks(tracks, profile, tested=None):
     """Count under each protocol how many test tracks have a relative in training.
 
-    Counted are the rotations (from 0) that `tested` names by protocol, or all. Returned are a
-    table, indexed by protocol: ``tracks`` (that take part), ``test`` (test tracks), ``repeated``
-    and ``same_artist`` (those with a repetition, or their artist, in training); and a list of
-    reasons why the other protocols are not for these tracks, which are those of
-    `genre_lib.faults.annotate`.
+    `tracks` come from `genre_lib.faults.annotate`. `tested` maps protocols to the rotations (from
+    0) that count; all do by default. Returns a table, indexed by protocol, and a list of reasons
+    why the other protocols do not suit these tracks. The columns are ``tracks`` (that take part),
+    ``test`` (test tracks), ``repeated`` and ``same_artist`` (test tracks with a repetition, or
+    their artist, in training).
 
     Examples
     --------

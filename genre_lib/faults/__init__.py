@@ -1,4 +1,4 @@
-"""What is wrong with a corpus: published faults, and detectors that find them untold."""
+"""What is wrong with a corpus: what is published, and what detectors find without knowing it."""
 
 import lazy_loader
 

@@ -30,7 +30,7 @@ def reestimate(model, batches):
     momenta = [layer.momentum for layer in found]
     try:
         for index in range(len(batches)):
-            # The running mean of the batches so far; called eagerly, so that it is read anew.
+            # The running mean of the batches so far; called eagerly, so that it is read each time.
             for layer in found:
                 layer.momentum = index / (index + 1)
             model(batches[index][0], training=True)

@@ -25,7 +25,7 @@ class SegmentBatches(keras.utils.PyDataset):
     segments : pandas.DataFrame of the segments to read, as from `SegmentStore.segments`
     batch_size, window : int
         Segments in a batch (the last of an epoch may have fewer) and samples in a segment.
-    seed : int, to shuffle the segments anew in each epoch; by default they keep their order
+    seed : int, to shuffle the segments in each epoch; by default they keep their order
 
     Examples
     --------

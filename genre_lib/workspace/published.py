@@ -13,7 +13,7 @@ from genre_lib.workspace.derived import read_derived, read_table
 from genre_lib.workspace.publishing import FACTS, FAULTS, FORMAT, PublicationError, list_files
 from genre_lib.workspace.workspace import Workspace
 
-_AGAIN = "Publish the results again (make publish), or get the folder anew."
+_AGAIN = "Publish the results again (make publish), or get a new copy of the folder."
 
 
 @dataclasses.dataclass(frozen=True)
