@@ -163,7 +163,7 @@ show_table(
     formats={"memory / MiB": "{:.0f}", "time / s": "{:.2f}"},
 )
 
-# %%
+# %% tags=["nbval-ignore-output"]
 saved = updates["memory"].iloc[1] / updates["memory"].iloc[0]
 show_text(f"Accumulation took {saved:.1f} times less memory here than the batch in one piece.")
 
