@@ -1,5 +1,6 @@
 """The network: a 1D residual CNN that reads a waveform and predicts its genre."""
 
+import functools
 import itertools
 import math
 
@@ -32,6 +33,7 @@ class Res1D(layers.Layer):
     rematerialize : bool
         Keep only the inputs of the two halves (up to and from the second convolution) for the
         backward pass, and compute the rest again there.
+    pool_size : int, steps of which the output keeps the maximum
     **kwargs : of `keras.layers.Layer`
 
     Examples
@@ -48,10 +50,11 @@ class Res1D(layers.Layer):
         bn_momentum=0.99,
         normalization="batch",
         rematerialize=False,
+        pool_size=1,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.filters, self.kernel_size = filters, kernel_size
+        self.filters, self.kernel_size, self.pool_size = filters, kernel_size, pool_size
         self.l2, self.bn_momentum = l2, bn_momentum
         self.normalization, self.rematerialize = normalization, rematerialize
         self.conv1, self.norm1 = self._make(kernel_size, "conv1", "norm1")
@@ -93,14 +96,27 @@ class Res1D(layers.Layer):
         if self.shortcut_conv is not None:
             inputs = self.shortcut_conv(inputs)
             inputs = self.shortcut_norm(inputs, training=training)
-        return keras.ops.leaky_relu(x + inputs, SLOPE)
+        # LeakyReLU rises strictly, so pooling first gives the same, and leaves it fewer values.
+        return keras.ops.leaky_relu(max_pool(x + inputs, self.pool_size), SLOPE)
 
     def compute_output_shape(self, input_shape):
-        return (*input_shape[:-1], self.filters)
+        batch, steps, _ = input_shape
+        return batch, steps and steps // self.pool_size, self.filters
 
     def get_config(self):
         names = "filters", "kernel_size", "l2", "bn_momentum", "normalization", "rematerialize"
+        names += ("pool_size",)
         return super().get_config() | {name: getattr(self, name) for name in names}
+
+
+def max_pool(x, size):
+    """Return the maximum of every `size` steps; steps left over at the end are dropped."""
+    if keras.backend.backend() != "jax" or size == 1:
+        return keras.ops.max_pool(x, size, size) if size > 1 else x
+    # XLA fuses maxima with what comes before and after; its pooling on a CPU is a loop of its own.
+    steps, channels = x.shape[1:]
+    x = keras.ops.reshape(x[:, : steps // size * size], (-1, steps // size, size, channels))
+    return functools.reduce(keras.ops.maximum, [x[:, :, i] for i in range(size)])
 
 
 def _normalization(filters, normalization, bn_momentum, dtype, name):
@@ -193,8 +209,8 @@ def build_resnet1d(
     x = layers.LeakyReLU(name="relu_in", dtype=dtype)(x)
     for number, filters in enumerate(blocks, start=1):
         name = f"res1d_{number}"
-        x = Res1D(filters, l2=l2, rematerialize=rematerialize, name=name, **settings)(x)
-        x = layers.MaxPooling1D(3, name=f"pool_{number}", dtype=dtype)(x)
+        options = {"l2": l2, "rematerialize": rematerialize, "pool_size": 3}
+        x = Res1D(filters, name=name, **options, **settings)(x)
     x = layers.Conv1D(blocks[-1], 1, name="conv_out", dtype=dtype)(x)
     x = _normalization(blocks[-1], name="norm_out", **settings)(x)
     x = layers.LeakyReLU(name="relu_out", dtype=dtype)(x)
@@ -237,19 +253,24 @@ def list_layers(model):
     --------
     >>> list_layers(build_resnet1d())[["layer", "parameters"]]  # doctest: +SKIP
     """
+    rows = []
+    for layer in model.layers:
+        if isinstance(layer, layers.Conv1D | layers.Dense | Res1D):
+            row = {
+                "layer": type(layer).__name__,
+                "filters": getattr(layer, "filters", None),
+                "kernel": np.max(getattr(layer, "kernel_size", 0)) or None,
+                "pool": None,
+                "stride": np.max(getattr(layer, "strides", 1)),
+                "output": layer.output.shape[1:],
+                "parameters": layer.count_params(),
+            }
+            rows.append(row)
+        if isinstance(layer, Res1D):  # the block pools last
+            row["output"] = layer.input.shape[1], layer.filters
+            size, none = layer.pool_size, {"filters": None, "kernel": None, "parameters": 0}
+            pooling = {"layer": "MaxPooling1D", "pool": size, "stride": size}
+            rows.append(row | none | pooling | {"output": layer.output.shape[1:]})
     times = " \N{MULTIPLICATION SIGN} "
-    kinds = (layers.Conv1D, layers.MaxPooling1D, layers.Dense, Res1D)
-    rows = [
-        {
-            "layer": type(layer).__name__,
-            "filters": getattr(layer, "filters", None),
-            "kernel": np.max(getattr(layer, "kernel_size", 0)) or None,
-            "pool": np.max(getattr(layer, "pool_size", 0)) or None,
-            "stride": np.max(getattr(layer, "strides", 1)),
-            "output": times.join(f"{size:,}" for size in reversed(layer.output.shape[1:])),
-            "parameters": layer.count_params(),
-        }
-        for layer in model.layers
-        if isinstance(layer, kinds)
-    ]
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    return table.assign(output=[times.join(map("{:,}".format, o[::-1])) for o in table["output"]])

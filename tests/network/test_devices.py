@@ -35,8 +35,7 @@ def small_network(dtype="float32", rematerialize=False):
     inputs = keras.Input((WINDOW, 1))
     x = layers.Rescaling(1 / 2**15, dtype=dtype)(inputs)
     for filters in (4, 8):
-        x = Res1D(filters, rematerialize=rematerialize, dtype=dtype)(x)
-        x = layers.MaxPooling1D(3, dtype=dtype)(x)
+        x = Res1D(filters, rematerialize=rematerialize, pool_size=3, dtype=dtype)(x)
     x = layers.GlobalAveragePooling1D(dtype=dtype)(x)
     return keras.Model(inputs, layers.Dense(2, activation="softmax", dtype="float32")(x))
 
@@ -97,7 +96,7 @@ def test_a_precision_is_the_networks_own():
     network = build_resnet1d(SHORTEST_WINDOW, 2, width=1 / 32, dtype="mixed_bfloat16")
     assert keras.config.dtype_policy().name == before
     block = network.get_layer("res1d_3")
-    parts = [block.conv1, block.norm2, block.shortcut_conv, network.get_layer("pool_1")]
+    parts = [block.conv1, block.norm2, block.shortcut_conv, network.get_layer("relu_in")]
     assert {part.compute_dtype for part in parts} == {"bfloat16"}
     assert {variable.dtype for variable in network.variables} == {"float32"}
     assert network.outputs[0].dtype == "float32"

@@ -53,11 +53,3 @@ def test_a_network_that_cannot_be_folded_predicts_as_it_is(choices):
     np.testing.assert_allclose(
         predict(model, Batches()), model.predict(Batches.x, batch_size=3, verbose=0), atol=1e-6
     )
-
-
-def test_ties_and_negative_zero_are_pooled_alike_before_and_after_the_activation():
-    x = np.array([-0.0, 0.0, -1.0, 2.0, 2.0, -3.0, -5.0, -5.0, -4.0], np.float32)
-    x = x.reshape(1, 1, 9, 1)
-    pooled_last = keras.ops.max_pool(keras.ops.leaky_relu(x, 0.3), (1, 3), (1, 3))
-    pooled_first = keras.ops.leaky_relu(keras.ops.max_pool(x, (1, 3), (1, 3)), 0.3)
-    np.testing.assert_array_equal(*map(np.asarray, (pooled_last, pooled_first)))

@@ -3,31 +3,23 @@ import numpy as np
 import pytest
 
 from genre_lib.network import Res1D, build_resnet1d, list_layers
-from genre_lib.network.resnet1d import RESIDUAL_FILTERS
+from genre_lib.network.resnet1d import RESIDUAL_FILTERS, max_pool
 from genre_lib.waveform import SHORTEST_WINDOW
 
-# The table of the original, as (layer, steps, filters) after each of its rows.
+# The table of the original: steps and filters after the first convolution, then those inside of each
+# block and after its pooling, then those after the last convolution.
 TABLE = [
-    ("conv_in", 36_750, 128),
-    ("res1d_1", 36_750, 128),
-    ("pool_1", 12_250, 128),
-    ("res1d_2", 12_250, 128),
-    ("pool_2", 4_083, 128),
-    ("res1d_3", 4_083, 256),
-    ("pool_3", 1_361, 256),
-    ("res1d_4", 1_361, 256),
-    ("pool_4", 453, 256),
-    ("res1d_5", 453, 256),
-    ("pool_5", 151, 256),
-    ("res1d_6", 151, 256),
-    ("pool_6", 50, 256),
-    ("res1d_7", 50, 256),
-    ("pool_7", 16, 256),
-    ("res1d_8", 16, 256),
-    ("pool_8", 5, 256),
-    ("res1d_9", 5, 512),
-    ("pool_9", 1, 512),
-    ("conv_out", 1, 512),
+    (36_750, 128),
+    *[(36_750, 128), (12_250, 128)],
+    *[(12_250, 128), (4_083, 128)],
+    *[(4_083, 256), (1_361, 256)],
+    *[(1_361, 256), (453, 256)],
+    *[(453, 256), (151, 256)],
+    *[(151, 256), (50, 256)],
+    *[(50, 256), (16, 256)],
+    *[(16, 256), (5, 256)],
+    *[(5, 512), (1, 512)],
+    (1, 512),
 ]
 
 N_PENALISED = 3_801_088
@@ -62,13 +54,12 @@ def test_it_has_the_parameters_and_the_shapes_of_the_original(original):
     assert count(original.trainable_variables) == 4_086_794
     assert original.input_shape == (None, 110_250, 1)
     assert original.output_shape == (None, 10)
-    for name, steps, filters in TABLE:
-        assert original.get_layer(name).output.shape == (None, steps, filters), name
+    assert original.get_layer("conv_out").output.shape == (None, *TABLE[-1])
 
 
 def test_the_layers_are_listed_as_in_the_table_of_the_original(original):
     listed = list_layers(original)
-    outputs = [f"{filters:,} \N{MULTIPLICATION SIGN} {steps:,}" for _, steps, filters in TABLE]
+    outputs = [f"{filters:,} \N{MULTIPLICATION SIGN} {steps:,}" for steps, filters in TABLE]
     assert list(listed["output"]) == [*outputs, "10"]
     first, block, pool = listed.iloc[0], listed.iloc[1], listed.iloc[2]
     assert (first["layer"], first["filters"], first["kernel"], first["stride"]) == (
@@ -123,8 +114,8 @@ def test_sum_is_the_number_of_penalised_weights_times_mean(original):
 
 
 def test_of_the_shortest_window_one_step_is_left_before_the_output():
-    assert small().get_layer("pool_9").output.shape[1] == 1
-    assert small().get_layer("pool_8").output.shape[1] == 3
+    assert small().get_layer("res1d_9").output.shape[1] == 1
+    assert small().get_layer("res1d_8").output.shape[1] == 3
 
 
 @pytest.mark.parametrize("input_samples", [SHORTEST_WINDOW - 1, 22_050, 0])
@@ -152,9 +143,11 @@ def test_an_argument_out_of_range_is_refused(argument, value):
 
 def test_the_width_scales_the_filters_and_no_layer_loses_its_last(original):
     half, tiny = build_resnet1d(width=0.5), build_resnet1d(width=1e-6)
-    for name, _, filters in TABLE:
-        assert half.get_layer(name).output.shape[-1] == filters // 2
-        assert tiny.get_layer(name).output.shape[-1] == 1
+    for model, factor in ((half, 0.5), (tiny, 0)):
+        *inner, _ = list_layers(model)["output"]
+        assert [int(output.split()[0]) for output in inner] == [
+            max(1, factor * filters) for _, filters in TABLE
+        ]
 
 
 def test_integers_and_floats_of_the_same_samples_give_the_same_probabilities(samples):
@@ -264,3 +257,27 @@ def test_rematerialized_the_whole_network_makes_the_same_update(samples):
     weights = zip(plain.get_weights(), again.get_weights(), strict=True)
     for (a, b), noise in zip(weights, biases_without_effect(plain), strict=True):
         assert noise or np.linalg.norm(a - b) <= 1e-5 * np.linalg.norm(a)
+
+
+@pytest.mark.parametrize("kept", [{}, {"rematerialize": True}, {"normalization": "group"}])
+def test_a_block_that_pools_is_the_block_and_the_pooling_after_it(kept):
+    keras.utils.set_random_seed(0)
+    inputs = np.random.default_rng(0).normal(size=(3, 20, 4)).astype("float32")
+    blocks = [Res1D(6, pool_size=size, **kept) for size in (3, 1)]
+    for block in blocks:
+        block.build(inputs.shape)
+    blocks[1].set_weights(blocks[0].get_weights())
+    for training in (True, False):
+        pooled, whole = (block(inputs, training=training) for block in blocks)
+        expected = np.asarray(whole)[:, :18].reshape(3, 6, 3, 6).max(axis=2)
+        np.testing.assert_allclose(np.asarray(pooled), expected, rtol=1e-5, atol=1e-6)
+        assert pooled.shape == blocks[0].compute_output_shape(inputs.shape)
+
+
+def test_ties_and_negative_zeros_are_pooled_alike_before_and_after_the_activation():
+    x = np.array([-0.0, 0.0, -1.0, 2.0, 2.0, -3.0, -5.0, -5.0, -4.0, 9.0], np.float32)
+    x = x.reshape(1, 10, 1)
+    first = np.asarray(keras.ops.leaky_relu(max_pool(x, 3), 0.3)).ravel()
+    last = np.asarray(max_pool(keras.ops.leaky_relu(x, 0.3), 3)).ravel()
+    np.testing.assert_array_equal(first, last)
+    np.testing.assert_allclose(first, [0.0, 2.0, -1.2], rtol=1e-6)
