@@ -35,3 +35,20 @@ def tone_corpus(tone_folder):
 def tone_store(tone_corpus, tmp_path_factory):
     """The store of its audio. Not to be changed."""
     return build_store(tone_corpus, tmp_path_factory.mktemp("cache"), progress=False)
+
+
+@pytest.fixture
+def keras_json():
+    """A function that sets Keras as a user's keras.json does, for one test."""
+    import keras
+
+    names = ("floatx", "epsilon", "image_data_format", "dtype_policy")
+    before = {name: getattr(keras.config, name)() for name in names}
+
+    def choose(**settings):
+        policy = {"dtype_policy": settings["floatx"]} if "floatx" in settings else {}
+        for name, value in (policy | settings).items():
+            getattr(keras.config, f"set_{name}")(value)
+
+    yield choose
+    choose(**before)

@@ -54,6 +54,7 @@ def build_model(run, n_classes):
     return model
 
 
+@devices.default_settings()
 def compile_model(profile, phase, n_classes, *, rematerialize=False):
     """Build and compile the network of a phase, with arbitrary initial weights."""
     device = devices.find_device()

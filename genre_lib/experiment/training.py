@@ -14,7 +14,7 @@ from genre_lib.experiment.models import Networks
 from genre_lib.experiment.protocols import split_segments
 from genre_lib.network.batch_statistics import ReestimatedStatistics
 from genre_lib.network.batches import SegmentBatches, nearest_samples
-from genre_lib.network.devices import describe_computation
+from genre_lib.network.devices import default_settings, describe_computation
 from genre_lib.network.inference import predict
 from genre_lib.network.memory import check_memory, explain_exhaustion
 from genre_lib.progress import progress_bar
@@ -76,6 +76,7 @@ def _train_and_keep(run, store, kept, progress, networks):
     kept.save(run, facts, history, tested, probabilities, model.save)
 
 
+@default_settings()
 def train(model, run, batches, state, made_from, progress=True):
     """Train until the validation loss stops falling, and return the history."""
     # The model ends with the weights of its best epoch. `state` and `made_from`: see `Checkpoints`.

@@ -126,13 +126,15 @@ def compare_reductions():
     --------
     >>> compare_reductions()[["optimizer", "mean", "keras"]]  # doctest: +SKIP
     """
-    rows = []
+    from genre_lib.network.devices import default_settings
+
+    rows, train = [], default_settings()(_train_small_network)
     # Of 427 examples, the last batch of an epoch is not full, and nor is its last micro-batch.
     for optimizer, n_examples in itertools.product(("SGD", "Adam"), (400, 427)):
         row = {"optimizer": optimizer, "examples in an epoch": n_examples}
-        whole = _train_small_network(optimizer, n_examples, "whole")
+        whole = train(optimizer, n_examples, "whole")
         for way in ("mean", "sum", "keras"):
-            moved = _train_small_network(optimizer, n_examples, way)
+            moved = train(optimizer, n_examples, way)
             row[way] = np.linalg.norm(moved - whole) / np.linalg.norm(whole)
         rows.append(row)
     return pd.DataFrame(rows)

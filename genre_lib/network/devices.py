@@ -1,5 +1,6 @@
 """The device that computes, and what it is good at."""
 
+import contextlib
 import dataclasses
 import functools
 
@@ -66,6 +67,24 @@ def choose_compilation(jit_compile, device):
         return jit_compile
     # Uncompiled, JAX is slow; on a CPU, XLA only makes TensorFlow start later.
     return keras.backend.backend() == "jax" or device.is_gpu
+
+
+@contextlib.contextmanager
+def default_settings():
+    """Let Keras compute as it does by default; what a user's keras.json says holds again after."""
+    # For what takes no argument: learning rate, metrics, and the clipping of probabilities.
+    given = keras.config.floatx(), keras.config.epsilon(), keras.config.dtype_policy()
+    _configure("float32", 1e-7, "float32")
+    try:
+        yield
+    finally:
+        _configure(*given)
+
+
+def _configure(floatx, epsilon, policy):
+    keras.config.set_floatx(floatx)
+    keras.config.set_epsilon(epsilon)
+    keras.config.set_dtype_policy(policy)
 
 
 def describe_computation(precision, jit_compile):

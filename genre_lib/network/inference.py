@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from genre_lib.network.resnet1d import SLOPE, Res1D
+from genre_lib.network.resnet1d import LAYOUT, SLOPE, Res1D
 from genre_lib.waveform import FULL_SCALE
 
 
@@ -41,7 +41,7 @@ def fold(model):
             inner = keras.ops.leaky_relu(_convolve(x, *first), SLOPE)
             x = _convolve(inner, *second) + (_convolve(x, *shortcut) if shortcut else x)
             # The activation rises strictly, so it may follow the pooling, which leaves a third.
-            x = keras.ops.leaky_relu(keras.ops.max_pool(x, (1, 3), (1, 3)), SLOPE)
+            x = keras.ops.leaky_relu(keras.ops.max_pool(x, (1, 3), (1, 3), **LAYOUT), SLOPE)
         x = keras.ops.leaky_relu(_convolve(x, *last), SLOPE)
         return keras.ops.softmax(keras.ops.mean(x, axis=(1, 2)) @ dense[0] + dense[1])
 
@@ -71,7 +71,7 @@ def _folded(convolution, norm):
 def _convolve(x, kernel, bias, stride=1):
     padding = "same" if stride == 1 else "valid"
     if keras.backend.backend() != "tensorflow":
-        return keras.ops.conv(x, kernel, (1, stride), padding) + bias
+        return keras.ops.conv(x, kernel, (1, stride), padding, **LAYOUT) + bias
     import tensorflow as tf
 
     # Keras adds a bias as any two arrays are added, which TensorFlow does not fuse.

@@ -17,6 +17,8 @@ RESIDUAL_FILTERS = (128, 128, 256, 256, 256, 256, 256, 256, 512)
 
 SLOPE = 0.3  # inside the residual blocks; outside, the same as the default of Keras' LeakyReLU
 
+LAYOUT = {"data_format": "channels_last"}  # as the arrays are, whatever a user's keras.json says
+
 
 @keras.saving.register_keras_serializable(package="genre_lib")
 class Res1D(layers.Layer):
@@ -64,7 +66,7 @@ class Res1D(layers.Layer):
     def _make(self, kernel_size, *names):
         penalty = keras.regularizers.L2(self.l2) if self.l2 else None
         settings = {"padding": "same", "kernel_regularizer": penalty, "dtype": self.dtype_policy}
-        convolution = layers.Conv1D(self.filters, kernel_size, **settings, name=names[0])
+        convolution = layers.Conv1D(self.filters, kernel_size, **settings, **LAYOUT, name=names[0])
         settings = self.normalization, self.bn_momentum, self.dtype_policy
         return convolution, _normalization(self.filters, *settings, name=names[1])
 
@@ -112,7 +114,7 @@ class Res1D(layers.Layer):
 def max_pool(x, size):
     """Return the maximum of every `size` steps; steps left over at the end are dropped."""
     if keras.backend.backend() != "jax" or size == 1:
-        return keras.ops.max_pool(x, size, size) if size > 1 else x
+        return keras.ops.max_pool(x, size, size, **LAYOUT) if size > 1 else x
     # XLA fuses maxima with what comes before and after; its pooling on a CPU is a loop of its own.
     steps, channels = x.shape[1:]
     x = keras.ops.reshape(x[:, : steps // size * size], (-1, steps // size, size, channels))
@@ -159,7 +161,7 @@ def build_resnet1d(
     l2_reading="sum",
     normalization="batch",
     rematerialize=False,
-    dtype=None,
+    dtype="float32",
 ):
     """Build ResNet1D, the network of Allamy and Koerich (2021) as the report describes it.
 
@@ -180,8 +182,8 @@ def build_resnet1d(
     rematerialize : bool
         Compute the residual blocks again in the backward pass instead of keeping their
         activations: the same result, moving statistics included, in less memory and more time.
-    dtype : str or keras.DTypePolicy, optional
-        Dtype policy of the layers, such as "mixed_bfloat16"; Keras' global one by default. The
+    dtype : str or keras.DTypePolicy
+        Dtype policy of the layers, such as "mixed_bfloat16"; Keras' global one is not read. The
         softmax and, under a mixed policy, weights and statistics stay float32. "mixed_float16"
         needs `keras.optimizers.LossScaleOptimizer`, which `compile` adds for a global policy only.
 
@@ -202,21 +204,21 @@ def build_resnet1d(
         pairs = itertools.pairwise([stem, *blocks])
         l2 = l2 / sum(m * (3 * n + 3 * m + n * (n != m)) for n, m in pairs)
 
-    inputs = keras.Input((input_samples, 1), name="waveform")
+    inputs = keras.Input((input_samples, 1), name="waveform", dtype="float32")
     x = layers.Rescaling(1 / FULL_SCALE, name="scale", dtype=dtype)(inputs)
-    x = layers.Conv1D(stem, 3, strides=3, name="conv_in", dtype=dtype)(x)
+    x = layers.Conv1D(stem, 3, strides=3, name="conv_in", dtype=dtype, **LAYOUT)(x)
     x = _normalization(stem, name="norm_in", **settings)(x)
     x = layers.LeakyReLU(name="relu_in", dtype=dtype)(x)
     for number, filters in enumerate(blocks, start=1):
         name = f"res1d_{number}"
         options = {"l2": l2, "rematerialize": rematerialize, "pool_size": 3}
         x = Res1D(filters, name=name, **options, **settings)(x)
-    x = layers.Conv1D(blocks[-1], 1, name="conv_out", dtype=dtype)(x)
+    x = layers.Conv1D(blocks[-1], 1, name="conv_out", dtype=dtype, **LAYOUT)(x)
     x = _normalization(blocks[-1], name="norm_out", **settings)(x)
     x = layers.LeakyReLU(name="relu_out", dtype=dtype)(x)
     # A 5 s segment leaves one step, so this is the flattening of the original. A longer input
     # leaves more, and their mean keeps the number of parameters.
-    x = layers.GlobalAveragePooling1D(name="flatten", dtype=dtype)(x)
+    x = layers.GlobalAveragePooling1D(name="flatten", dtype=dtype, **LAYOUT)(x)
     if dropout:
         x = layers.Dropout(dropout, name="dropout", dtype=dtype)(x)
     outputs = layers.Dense(n_classes, activation="softmax", dtype="float32", name="output")(x)

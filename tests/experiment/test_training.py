@@ -5,6 +5,7 @@ import platform
 import shutil
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from tones import TINY
@@ -79,6 +80,19 @@ def test_a_kept_run_is_not_trained_again(result, tone_store, runs_dir):
     again = fit_run(RUN, tone_store, runs_dir, progress=False)
     assert (again.folder / "run.json").stat().st_mtime_ns == written
     np.testing.assert_array_equal(again.probabilities, result.probabilities)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"floatx": "float16"}, {"floatx": "float64"}, {"epsilon": 0.4}]
+)
+def test_what_keras_json_says_changes_no_run(settings, result, tone_store, tmp_path, keras_json):
+    keras_json(**settings)
+    again = fit_run(RUN, tone_store, tmp_path, progress=False)
+    losses = [column for column in result.history if column not in ("epoch", "seconds")]
+    np.testing.assert_array_equal(again.history[losses], result.history[losses])
+    np.testing.assert_array_equal(again.probabilities, result.probabilities)
+    for name, value in settings.items():
+        assert getattr(keras.config, name)() == value
 
 
 def test_a_damaged_run_is_made_again(result, tone_store, tmp_path):

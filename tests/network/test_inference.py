@@ -42,6 +42,13 @@ def test_the_folded_network_predicts_what_the_network_predicts():
     np.testing.assert_allclose(predict(model, Batches()), expected, atol=1e-5)
 
 
+def test_the_folded_network_predicts_the_same_whatever_keras_json_says(keras_json):
+    model = network()
+    expected = predict(model, Batches())
+    keras_json(image_data_format="channels_first", floatx="float16", epsilon=0.1)
+    np.testing.assert_array_equal(predict(model, Batches()), expected)
+
+
 def test_half_precision_is_not_folded():
     assert fold(build_resnet1d(WINDOW, 4, width=1 / 32, dtype="mixed_bfloat16")) is None
 

@@ -206,6 +206,21 @@ def test_a_loaded_model_predicts_bit_for_bit_the_same(settings, samples, tmp_pat
     )
 
 
+@pytest.mark.parametrize(
+    "settings", [{"image_data_format": "channels_first"}, {"floatx": "float16"}]
+)
+def test_the_network_is_the_same_whatever_keras_json_says(settings, samples, tmp_path, keras_json):
+    model = small()
+    model.save(tmp_path / "model.keras")
+    expected = model.predict(samples[:2], verbose=0)
+    keras_json(**settings)
+    assert small().get_config() == model.get_config()
+    for again in (small(), keras.saving.load_model(tmp_path / "model.keras")):
+        found = again.predict(samples[:2], verbose=0)
+        assert found.dtype == np.float32
+        np.testing.assert_array_equal(found, expected)
+
+
 def blocks(normalization, rematerialize):
     """Two residual blocks, one with a convolution in its shortcut, on a short input."""
     keras.utils.set_random_seed(1)
