@@ -16,6 +16,8 @@ except ValueError as error:  # a profile that its user has changed
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main():
     """Music genres from raw waveforms: a reproducible report."""
+    # A name may hold what the encoding of a terminal or a pipe lacks.
+    sys.stdout.reconfigure(errors="replace")
 
 
 _profile = click.option(

@@ -26,9 +26,14 @@ def commit():
     """Return the commit of the source, marked ``(changed)`` if files differ, or ``"unknown"``."""
     root = Path(__file__).resolve().parent.parent
 
+    # Named, or git would look further up, where a repository need not be the project's.
+    place = f"--git-dir={root / '.git'}", f"--work-tree={root}"
+    # A hook, for one, points git at another repository or index.
+    env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+
     def git(*arguments):
         return subprocess.run(
-            ["git", "-C", root, *arguments], capture_output=True, text=True, check=True
+            ["git", *place, *arguments], capture_output=True, text=True, check=True, env=env
         ).stdout.strip()
 
     try:
@@ -40,8 +45,8 @@ def commit():
 
 def without_home(text):
     """Return a text that may be shown to others, with ``~`` for the home folder."""
-    home = Path.home()
-    return text if home == Path(home.anchor) else text.replace(str(home), "~")
+    home = os.path.expanduser("~")  # noqa: PTH111 (Path.home() raises an error if there is none)
+    return text if home == Path(home).anchor else text.replace(home, "~")
 
 
 def machine():

@@ -1,11 +1,16 @@
 """The command line: what it prints, and how it ends."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
+from tones import write_tone
 
 from genre_lib.__main__ import main
+from genre_lib.files import ROOT
 
 
 def call(*arguments):
@@ -48,3 +53,13 @@ def test_a_download_from_nowhere_is_told(tmp_path):
     status, said = call("data", "fetch", tmp_path, "--url", "http://127.0.0.1:9/a.tar.gz")
     assert status != 0
     assert "genre_lib data fetch" in said
+
+
+def test_a_name_that_the_terminal_cannot_show_is_shown_with_replaced_characters(tmp_path):
+    write_tone(tmp_path / "рок" / "a.wav")
+    call = [sys.executable, "-m", "genre_lib", "data", "check", str(tmp_path)]
+    env = os.environ | {"PYTHONIOENCODING": "latin-1"}
+    done = subprocess.run(call, env=env, capture_output=True, text=True, cwd=ROOT)
+    assert "???" in done.stdout
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 1  # one genre is too few

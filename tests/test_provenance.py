@@ -3,7 +3,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
+from genre_lib import provenance
 from genre_lib.provenance import commit, describe_computations, machine, versions, without_home
 
 
@@ -41,6 +43,36 @@ def test_the_commit_is_that_of_the_checkout():
     ).stdout.strip()
     found = commit().removesuffix(" (changed)")
     assert head.startswith(found) if head else found == "unknown"
+
+
+@pytest.fixture
+def other_repository(tmp_path):
+    """A repository with one commit that is not the project's."""
+    who = "-c", "user.name=a", "-c", "user.email=a@example.org"
+    commit_of = [*who, "commit", "--quiet", "--allow-empty", "--message", "x"]
+    for arguments in (["init", "--quiet"], commit_of):
+        subprocess.run(["git", "-C", tmp_path, *arguments], check=True)
+    return tmp_path
+
+
+def test_the_commit_of_a_repository_around_the_project_is_not_its_own(
+    other_repository, monkeypatch
+):
+    monkeypatch.setattr(provenance, "__file__", str(other_repository / "sub" / "g" / "p.py"))
+    assert commit() == "unknown"
+
+
+def test_where_git_is_pointed_to_does_not_matter(other_repository, monkeypatch):
+    expected = commit()
+    for name, place in {"DIR": ".git", "WORK_TREE": "", "INDEX_FILE": "no-index"}.items():
+        monkeypatch.setenv(f"GIT_{name}", str(other_repository / place))
+    assert commit() == expected
+
+
+def test_without_a_home_a_text_stays_as_it_is(monkeypatch):
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("os.getuid", lambda: 4_000_000_000)  # whom no list of users names
+    assert without_home("/music: is not there") == "/music: is not there"
 
 
 def test_nothing_says_whose_machine_it_is():

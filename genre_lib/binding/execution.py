@@ -8,6 +8,7 @@ import sys
 import nbformat
 import papermill
 from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpecManager
 from nbclient.exceptions import DeadKernelError
 from tqdm import tqdm
 
@@ -42,10 +43,13 @@ def run_notebooks(notebooks, out, parameters):
 
 
 def _run_notebook(notebook, target, parameters):
-    kernel = AsyncKernelManager()
+    # Without folders to look into, python3 is the Python that runs this, and not that of a hub.
+    kernel = AsyncKernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
     options = {"cwd": notebook.parent, "progress_bar": False, "stderr_file": sys.stderr}
+    # Papermill reads {...} in a path as a parameter.
+    paths = [str(path).replace("{", "{{").replace("}", "}}") for path in (notebook, target)]
     try:
-        papermill.execute_notebook(notebook, target, parameters=parameters, km=kernel, **options)
+        papermill.execute_notebook(*paths, parameters=parameters, km=kernel, **options)
     except papermill.PapermillExecutionError as error:
         raise ReportError(
             f"{notebook.name}, cell {error.cell_index + 1}: {error.ename}: {error.evalue}. The "

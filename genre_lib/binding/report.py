@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from genre_lib import provenance
-from genre_lib.binding.execution import run_notebooks
+from genre_lib.binding.execution import ReportError, run_notebooks
 from genre_lib.binding.markdown import bind
 from genre_lib.corpus.tracks import fingerprint
 from genre_lib.files import ROOT, locked, remove_leftovers
@@ -34,7 +34,13 @@ def make_report(profile=None, data=None, out="report/build", home=ROOT):
     >>> page, pdf = make_report("demo")  # doctest: +SKIP
     """
     begin = time.monotonic()
-    out, home = Path(out).resolve(), Path(home).resolve()
+    notebooks = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+    if not notebooks:
+        raise ReportError(
+            f"{ROOT / 'notebooks'}: expected the notebooks that the report is made of, found none. "
+            "An installed package lacks them: clone the repository, and call make report there."
+        )
+    out, home = Path(out).expanduser().resolve(), Path(home).expanduser().resolve()
     if data is not None and str(data):
         data = str(Path(data).expanduser().resolve())  # notebooks run in another folder
     # Opened here first, so that a wrong path or profile is reported at once, not by a notebook.
@@ -43,7 +49,6 @@ def make_report(profile=None, data=None, out="report/build", home=ROOT):
     parameters = {"profile": workspace.profile.name, "data": data}
     with locked(out / ".report.lock"):
         remove_leftovers(out / "binding")
-        notebooks = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
         executed = run_notebooks(notebooks, out, parameters)
         took = datetime.timedelta(seconds=round(time.monotonic() - begin))
         notices = (workspace.notice, DEMO_NOTICE if workspace.is_demo else "")

@@ -1,6 +1,7 @@
 """Notebooks that fail and kernels that die are told in one message: which, where and why."""
 
 import json
+import os
 import sys
 
 import nbformat
@@ -57,11 +58,27 @@ def test_a_kernel_that_dies_is_named_with_its_cell_and_its_end(last, why, tmp_pa
 
 
 def test_a_kernel_that_dies_while_it_starts_is_told(tmp_path, monkeypatch):
-    stillborn = {"argv": [sys.executable, "-c", "raise SystemExit(1)"], "language": "python"}
-    spec = tmp_path / "kernels" / "python3" / "kernel.json"
-    spec.parent.mkdir(parents=True)
-    spec.write_text(json.dumps(stillborn | {"display_name": "stillborn"}))
-    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    (tmp_path / "sitecustomize.py").write_text("raise SystemExit(1)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     notebook = notebook_of(tmp_path / "bad.ipynb", "x = 1")
     with pytest.raises(ReportError, match=r"bad.ipynb: .*died.*call again"):
         run_notebooks([notebook], tmp_path / "out", {})
+
+
+def test_notebooks_run_in_this_python_whatever_is_called_python3_elsewhere(tmp_path, monkeypatch):
+    spec = tmp_path / "kernels" / "python3" / "kernel.json"
+    spec.parent.mkdir(parents=True)
+    stillborn = {"argv": [sys.executable, "-c", "raise SystemExit(1)"], "language": "python"}
+    spec.write_text(json.dumps(stillborn | {"display_name": "of a hub"}))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    notebook = notebook_of(tmp_path / "a.ipynb", "import sys", "print(sys.executable)")
+    (executed,) = run_notebooks([notebook], tmp_path / "out", {})
+    assert nbformat.read(executed, 4).cells[-1].outputs[0].text.strip() == sys.executable
+
+
+def test_a_path_may_have_any_characters(tmp_path):
+    folder = tmp_path / "{n} {x} $HOME ~ é"
+    folder.mkdir()
+    notebook = notebook_of(folder / "{a}.ipynb", "print(n)")
+    assert run_notebooks([notebook], folder, {"n": 7}) == [folder / "notebooks" / "{a}.ipynb"]
+    assert (folder / "notebooks" / "{a}.ipynb").is_file()

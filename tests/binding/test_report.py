@@ -5,7 +5,7 @@ import re
 import pytest
 from pages import Page
 
-from genre_lib.binding import make_report
+from genre_lib.binding import ReportError, make_report
 from genre_lib.binding.report import describe
 from genre_lib.experiment import ACCUMULATION, NORMAL
 from genre_lib.files import ROOT
@@ -112,3 +112,24 @@ def test_another_profile_than_that_of_the_results_is_refused(tmp_path):
     results = ROOT / "report" / "published" / "gtzan_four"
     with pytest.raises(ValueError, match=r"'paper': the results in .* are of the profile 'laptop'"):
         make_report("paper", results, tmp_path / "out")
+
+
+def test_a_package_without_notebooks_says_so_before_it_writes_anything(tmp_path, monkeypatch):
+    monkeypatch.setattr("genre_lib.binding.report.ROOT", tmp_path / "site-packages")
+    with pytest.raises(
+        ReportError, match=r"site-packages.notebooks: .*clone the repository"
+    ) as told:
+        make_report("smoke", out=tmp_path / "out", home=tmp_path / "home")
+    assert "\n" not in str(told.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    bound = []
+    monkeypatch.setattr("genre_lib.binding.report.run_notebooks", lambda *_: [])
+    monkeypatch.setattr("genre_lib.binding.report.bind", lambda _, out, **kw: bound.append(out))
+    make_report(out="~/report", data=ROOT / "report" / "published" / "gtzan_four")
+    assert bound == [tmp_path / "report"]
+    assert not (tmp_path / "~").exists()

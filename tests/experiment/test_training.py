@@ -82,9 +82,7 @@ def test_a_kept_run_is_not_trained_again(result, tone_store, runs_dir):
     np.testing.assert_array_equal(again.probabilities, result.probabilities)
 
 
-@pytest.mark.parametrize(
-    "settings", [{"floatx": "float16"}, {"floatx": "float64"}, {"epsilon": 0.4}]
-)
+@pytest.mark.parametrize("settings", [{"floatx": "float16"}, {"floatx": "float64", "epsilon": 0.4}])
 def test_what_keras_json_says_changes_no_run(settings, result, tone_store, tmp_path, keras_json):
     keras_json(**settings)
     again = fit_run(RUN, tone_store, tmp_path, progress=False)
