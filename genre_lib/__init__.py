@@ -6,6 +6,7 @@ neither Keras nor one of its backends.
 
 import importlib
 import os
+import tempfile
 import warnings
 
 import lazy_loader
@@ -17,6 +18,14 @@ __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 # Others train 1.3 to 2 times as fast with them. TensorFlow reads this when it is imported, which is
 # why the notebooks import Keras after this package.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+# In a container, nobody may have a home, and the environment may be read-only: then numba finds no
+# place for what it compiles, nor Jupyter for its connections, and both fail.
+_home = os.path.expanduser("~")  # noqa: PTH111 (Path.home() would fail, too)
+if not (os.access(_home, os.W_OK) or "XDG_CACHE_HOME" in os.environ):
+    _caches = tempfile.TemporaryDirectory(prefix="genre_lib-")
+    for _kind in ("CACHE", "CONFIG", "DATA"):
+        os.environ.setdefault(f"XDG_{_kind}_HOME", _caches.name)
 
 # pooch and cleanlab ask for progress bars made of widgets, which warn in red if not installed.
 warnings.filterwarnings("ignore", "IProgress not found")

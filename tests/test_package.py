@@ -82,3 +82,23 @@ def test_onednn_is_on_unless_it_is_turned_off(chosen, expected, monkeypatch):
     code = "import genre_lib, os; print(os.environ['TF_ENABLE_ONEDNN_OPTS'])"
     environment = {"TF_ENABLE_ONEDNN_OPTS": chosen} if chosen else {}
     assert python(code, **environment) == expected
+
+
+def test_without_a_home_caches_lie_in_a_folder_that_goes_with_the_process(monkeypatch):
+    for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "MPLCONFIGDIR"):
+        monkeypatch.delenv(name, raising=False)
+    code = """
+import os, genre_lib, matplotlib
+from numba.misc.appdirs import user_cache_dir
+for path in (user_cache_dir(), matplotlib.get_configdir(), matplotlib.get_cachedir()):
+    os.makedirs(path, exist_ok=True)
+    print(path)
+"""
+    folders = python(code, HOME="/proc/none").splitlines()
+    assert len(folders) == 3
+    assert not any(Path(folder).parent.exists() for folder in folders)
+
+
+def test_with_a_home_caches_lie_where_they_always_do(tmp_path):
+    code = "import os; was = {*os.environ}; import genre_lib; print({*os.environ} - was)"
+    assert "XDG" not in python(code, HOME=str(tmp_path))
