@@ -1,13 +1,20 @@
 # Everything that this project does, by name. `make help` lists it.
 
-PYTHON  ?= python3
-PROFILE ?=
-DATA    ?=
-RESULTS ?=
-OUT     ?= report/build
-JOBS    ?= 2
+# Given on make's command line; variables of the same names in the environment are not read.
+PYTHON  = python3
+PROFILE =
+DATA    =
+RESULTS =
+OUT     = report/build
+JOBS    = 2
 
-CORPUS := $(if $(PROFILE),--profile "$(PROFILE)") --data "$(DATA)"
+# A path may have any characters: recipes get these in their environment, as they were given, and
+# neither make nor a shell reads what is in them.
+GIVEN := PROFILE DATA RESULTS OUT JOBS
+$(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
+export $(GIVEN)
+
+CORPUS := $${PROFILE:+--profile "$$PROFILE"} --data "$$DATA"
 BIN := .venv/bin
 ENV := .venv/.complete
 AUDIT := $(BIN)/pip-audit --requirement requirements.lock --disable-pip --no-deps --strict \
@@ -33,16 +40,16 @@ $(ENV): requirements.lock pyproject.toml
 	@touch $@
 
 report: $(ENV)  ## run the notebooks and bind report.html and report.pdf
-	$(BIN)/python -m genre_lib report $(CORPUS) --results "$(RESULTS)" --out "$(OUT)" \
-	    $(if $(JOBS),--jobs "$(JOBS)")
+	$(BIN)/python -m genre_lib report $(CORPUS) --results "$$RESULTS" --out "$$OUT" \
+	    $${JOBS:+--jobs "$$JOBS"}
 
 publish: $(ENV)  ## after a report: copy its results, without audio, into the folder RESULTS
-	@test -n "$(RESULTS)" || { echo "make publish RESULTS=path/to/folder: where are the results to go?" >&2; exit 2; }
-	$(BIN)/python -m genre_lib publish $(CORPUS) --out "$(RESULTS)"
+	@test -n "$$RESULTS" || { echo "make publish RESULTS=path/to/folder: where are the results to go?" >&2; exit 2; }
+	$(BIN)/python -m genre_lib publish $(CORPUS) --out "$$RESULTS"
 
 data: $(ENV)  ## download GTZAN into the folder DATA
-	@test -n "$(DATA)" || { echo "make data DATA=path/to/folder: where is GTZAN to go?" >&2; exit 2; }
-	$(BIN)/python -m genre_lib data fetch "$(DATA)"
+	@test -n "$$DATA" || { echo "make data DATA=path/to/folder: where is GTZAN to go?" >&2; exit 2; }
+	$(BIN)/python -m genre_lib data fetch -- "$$DATA"
 
 test: lint  ## lint, unit tests on TensorFlow and in part on JAX, every notebook
 	$(BIN)/python -m pytest tests --ignore=tests/benchmarks -n 2 --dist loadfile
@@ -50,8 +57,8 @@ test: lint  ## lint, unit tests on TensorFlow and in part on JAX, every notebook
 	    -k "not memory"
 	@# Each cell is compared with its stored output, but for those that another profile, or the
 	@# time that it takes, changes: they are tagged.
-	GENRE_PROFILE=smoke TQDM_DISABLE=1 TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m pytest --nbval \
-	    --nbval-cell-timeout=600 -p no:cacheprovider notebooks
+	JUPYTER_PATH= GENRE_PROFILE=smoke TQDM_DISABLE=1 TF_CPP_MIN_LOG_LEVEL=3 \
+	    $(BIN)/python -m pytest --nbval --nbval-cell-timeout=600 -p no:cacheprovider notebooks
 
 test-reliability: $(ENV)  ## 20 kills at random moments; little memory, one core
 	KILLS=20 $(BIN)/python -m pytest tests/robustness/test_kills.py tests/benchmarks/test_small_machines.py -s
@@ -67,7 +74,7 @@ lint: $(ENV)  ## ruff, who imports whom, and known vulnerabilities of the locked
 
 notebooks: $(ENV)  ## after editing a notebooks/*.py: bring the .ipynb in step and run them
 	$(BIN)/jupytext --sync notebooks/*.py
-	$(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
+	JUPYTER_PATH= $(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
 	@# What libraries log to stderr is of this machine, and players hold audio: neither is committed.
 	$(BIN)/python -c 'import nbformat, sys; \
 	[(nb := nbformat.read(path, 4), \

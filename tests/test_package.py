@@ -96,7 +96,7 @@ for path in (user_cache_dir(), matplotlib.get_configdir(), matplotlib.get_cached
 """
     folders = python(code, HOME="/proc/none").splitlines()
     assert len(folders) == 3
-    assert not any(Path(folder).parent.exists() for folder in folders)
+    assert not any(Path(folder).exists() for folder in folders)
 
 
 def test_with_a_home_caches_lie_where_they_always_do(tmp_path):
