@@ -70,9 +70,9 @@ def figure_png(fig):
             "an Axes or a seaborn grid has its Figure in .figure"
         )
     buffer = io.BytesIO()
-    look = {"dpi": _DENSITY * _PIXELS_PER_INCH, "bbox_inches": "tight", "facecolor": "white"}
+    look = {"dpi": _DENSITY * _PIXELS_PER_INCH, "bbox_inches": "tight", "pad_inches": 0.1}
     # No "Software" entry: the same figure gives the same bytes under another matplotlib version.
-    fig.savefig(buffer, format="png", metadata={"Software": None}, **look)
+    fig.savefig(buffer, format="png", facecolor="white", metadata={"Software": None}, **look)
     plt.close(fig)  # Jupyter would show an open figure again at the end of the cell
     # 256 colours take a third of the size, and notebooks keep the image for ever.
     image = Image.open(buffer).convert("RGB").quantize(256, dither=Image.Dither.NONE)

@@ -38,6 +38,41 @@ def tone_store(tone_corpus, tmp_path_factory):
 
 
 @pytest.fixture
+def font_of_triangles(tmp_path):
+    """An installed font that has triangles for 中 and 文, for one test."""
+    from fontTools.fontBuilder import FontBuilder
+    from fontTools.pens.ttGlyphPen import TTGlyphPen
+    from matplotlib.font_manager import fontManager
+
+    from genre_lib.figures import style
+
+    names = {ord(character): f"u{ord(character):x}" for character in "中文"}
+    pen = TTGlyphPen(None)
+    pen.moveTo((100, 0))
+    pen.lineTo((500, 700))
+    pen.lineTo((900, 0))
+    pen.closePath()
+    glyphs = dict.fromkeys([".notdef", *names.values()], pen.glyph())
+    font = FontBuilder(1000)
+    font.setupGlyphOrder(list(glyphs))
+    font.setupCharacterMap(names)
+    font.setupGlyf(glyphs)
+    font.setupHorizontalMetrics(dict.fromkeys(glyphs, (1000, 100)))
+    font.setupHorizontalHeader(ascent=800, descent=-200)
+    family = {"familyName": "Triangles", "styleName": "Regular", "psName": "Triangles-Regular"}
+    font.setupNameTable(family)
+    font.setupOS2(sTypoAscender=800, sTypoDescender=-200)
+    font.setupPost()
+    font.save(tmp_path / "triangles.ttf")
+    style._search_fonts.cache_clear()
+    before = list(fontManager.ttflist)
+    fontManager.addfont(tmp_path / "triangles.ttf")
+    yield
+    fontManager.ttflist[:] = before
+    style._search_fonts.cache_clear()
+
+
+@pytest.fixture
 def keras_json():
     """A function that sets Keras as a user's keras.json does, for one test."""
     import keras

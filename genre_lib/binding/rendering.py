@@ -1,6 +1,7 @@
 """Render Markdown with pandoc to a page that stands alone, and with typst to PDF.
 
-Both programs come from pip; no system package, system font or network is needed.
+Both programs come from pip; no system package, system font (but for scripts that typst's fonts
+lack) or network is needed.
 """
 
 import json
@@ -14,6 +15,7 @@ import pypandoc
 import typst
 
 from genre_lib.display import escape_markdown
+from genre_lib.figures.style import find_fonts
 
 # Pandoc's Markdown, brought close to what Jupyter shows, and without access to raw output.
 _READER = (
@@ -65,7 +67,11 @@ def render_pdf(document: Document, template_dir: Path, work: Path) -> Path:
     typst_path.write_text(source, encoding="utf-8")
     path = work / "report.pdf"
     inputs = {"title": document.title, "authors": ", ".join(document.authors)}
-    fonts = {"font_paths": [], "ignore_system_fonts": True}
+    # Of the system's fonts, only those that must be: elsewhere the PDF is to be the same.
+    (work / "fonts").mkdir(exist_ok=True)
+    for font in find_fonts(source, "DejaVu Sans Mono"):  # which is embedded, too
+        shutil.copy(font.fname, work / "fonts")
+    fonts = {"font_paths": [work / "fonts"], "ignore_system_fonts": True}
     try:
         typst.compile(typst_path, output=path, root=work, sys_inputs=inputs, **fonts)
     except RuntimeError as error:

@@ -37,8 +37,8 @@ def make_report(profile=None, data=None, out="report/build", home=ROOT):
     notebooks = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
     if not notebooks:
         raise ReportError(
-            f"{ROOT / 'notebooks'}: expected the notebooks that the report is made of, found none. "
-            "An installed package lacks them: clone the repository, and call make report there."
+            f"{ROOT}: the notebooks, which the report is made of, are not there. An installed "
+            "package lacks them: clone the repository, and call make report in it."
         )
     out, home = Path(out).expanduser().resolve(), Path(home).expanduser().resolve()
     if data is not None and str(data):

@@ -73,18 +73,12 @@ def choose_compilation(jit_compile, device):
 def default_settings():
     """Let Keras compute as it does by default; what a user's keras.json says holds again after."""
     # For what takes no argument: learning rate, metrics, and the clipping of probabilities.
-    given = keras.config.floatx(), keras.config.epsilon(), keras.config.dtype_policy()
-    _configure("float32", 1e-7, "float32")
-    try:
+    with contextlib.ExitStack() as stack:
+        for name, value in (("dtype_policy", "float32"), ("floatx", "float32"), ("epsilon", 1e-7)):
+            choose = getattr(keras.config, f"set_{name}")
+            stack.callback(choose, getattr(keras.config, name)())
+            choose(value)
         yield
-    finally:
-        _configure(*given)
-
-
-def _configure(floatx, epsilon, policy):
-    keras.config.set_floatx(floatx)
-    keras.config.set_epsilon(epsilon)
-    keras.config.set_dtype_policy(policy)
 
 
 def describe_computation(precision, jit_compile):

@@ -1,6 +1,7 @@
 """Markdown becomes a page that stands alone and a PDF, or an error that says why not."""
 
 import re
+import zlib
 
 import pytest
 from pages import TEMPLATES, TITLE_PAGE, Report
@@ -47,6 +48,19 @@ def test_title_page(render):
             assert part in content
         assert "Only the demo corpus." in content
     assert "notice" not in [attrs.get("class") for _, attrs in render("# A").page.tags]
+
+
+def test_a_name_in_another_script_is_set_in_an_installed_font(render, font_of_triangles):
+    for genre, expected in {"rock": False, "中文": True}.items():
+        pdf = render(f"# A\n\nThe genre {genre}.").pdf_path.read_bytes()
+        streams = re.findall(rb"stream\r?\n(.*?)endstream", pdf, flags=re.DOTALL)
+        texts = [zlib.decompressobj().decompress(s) for s in streams if s.startswith(b"x")]
+        assert any(b"Triangles" in text for text in [pdf, *texts]) == expected
+
+
+def test_characters_that_no_font_of_the_pdf_has_are_told(render):
+    with pytest.warns(UserWarning, match=r"\N{CUNEIFORM SIGN AB} \(CUNEIFORM\): boxes"):
+        render("# A\n\nThe genre \N{CUNEIFORM SIGN AB}.")
 
 
 def test_latex_environments_become_formulas(render):

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import warnings
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -37,14 +38,49 @@ def expected():
         {"text.usetex": True},
         {"font.size": 20, "axes.grid": False, "figure.figsize": (2, 2), "figure.dpi": 30},
         {"axes.prop_cycle": plt.cycler(color=["red"]), "lines.linewidth": 8, "image.cmap": "jet"},
+        {"font.family": "serif", "font.sans-serif": ["DejaVu Serif"]},
+        {"savefig.pad_inches": 2, "savefig.transparent": True, "savefig.facecolor": "red"},
         dict(plt.style.library["dark_background"]),
     ],
-    ids=["usetex", "sizes", "colours", "dark"],
+    ids=["usetex", "sizes", "colours", "fonts", "saving", "dark"],
 )
 @pytest.mark.parametrize("name", DRAWINGS)
 def test_what_a_user_has_set_changes_no_figure(name, settings, expected):
     with plt.rc_context(settings):
         assert figure_png(DRAWINGS[name]()) == expected[name]
+
+
+def test_fonts_that_are_preferred_to_the_bundled_one_change_no_figure(expected, monkeypatch):
+    serif = matplotlib.font_manager.FontEntry(
+        fname=matplotlib.font_manager.findfont("DejaVu Serif"), name="Arial"
+    )
+    monkeypatch.setattr(
+        matplotlib.font_manager.fontManager,
+        "ttflist",
+        [*matplotlib.font_manager.fontManager.ttflist, serif],
+    )
+    assert figure_png(DRAWINGS["matrix"]()) == expected["matrix"]
+
+
+def named(genre):
+    return confusion_matrices(
+        {"normal": COUNTS.set_axis([genre, "rock"]).set_axis([genre, "rock"], axis=1)}
+    )
+
+
+def test_a_name_in_another_script_is_shown_in_an_installed_font(font_of_triangles):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert figure_png(named("中文")) == figure_png(named("文中")) != figure_png(named("ab"))
+
+
+def test_characters_that_no_font_has_are_told_once(recwarn):
+    for _ in range(2):
+        figure_png(named("\N{CUNEIFORM SIGN A} \N{LINEAR A SIGN AB001} \u2028"))
+    (told,) = (str(warning.message) for warning in recwarn)
+    assert "\N{CUNEIFORM SIGN A}" in told
+    assert "(CUNEIFORM, LINEAR)" in told
+    assert "\n" not in told
 
 
 def test_a_figure_leaves_the_settings_as_they_were():
