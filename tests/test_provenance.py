@@ -58,6 +58,7 @@ def other_repository(tmp_path):
 def test_the_commit_of_a_repository_around_the_project_is_not_its_own(
     other_repository, monkeypatch
 ):
+    (other_repository / "sub").mkdir()
     monkeypatch.setattr(provenance, "__file__", str(other_repository / "sub" / "g" / "p.py"))
     assert commit() == "unknown"
 
