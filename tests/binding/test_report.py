@@ -116,9 +116,7 @@ def test_another_profile_than_that_of_the_results_is_refused(tmp_path):
 
 def test_a_package_without_notebooks_says_so_before_it_writes_anything(tmp_path, monkeypatch):
     monkeypatch.setattr("genre_lib.binding.report.ROOT", tmp_path / "site-packages")
-    with pytest.raises(
-        ReportError, match=r"site-packages.notebooks: .*clone the repository"
-    ) as told:
+    with pytest.raises(ReportError, match="clone the repository") as told:
         make_report("smoke", out=tmp_path / "out", home=tmp_path / "home")
     assert "\n" not in str(told.value)
     assert not list(tmp_path.iterdir())

@@ -29,6 +29,7 @@ def save(result, path):
 
     In a folder it is ``speed-<device>.json`` or ``growth-<device>.json``.
     """
+    path = path.expanduser()
     if path.suffix != ".json":
         device = "-".join("".join(c if c.isalnum() else " " for c in result["device"]).split())
         kind = "growth" if "growth" in result else "speed"
