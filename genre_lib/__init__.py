@@ -32,7 +32,9 @@ warnings.filterwarnings("ignore", "IProgress not found")
 
 
 @wrapt.when_imported("keras")
-def _register_layers(_):
+def _prepare(keras):
+    if keras.backend.backend() == "jax":
+        importlib.import_module("genre_lib.network.allocation").keep_memory()
     # Keras can load a kept network only if its layers are registered, which importing them does.
     importlib.import_module("genre_lib.network.resnet1d")
     importlib.import_module("genre_lib.network.accumulation")

@@ -21,9 +21,11 @@ def segment_memory(model):
     """Estimate the bytes that a training step of ResNet1D takes per segment."""
     total = 0
     for layer in model.layers:
-        kept = _KEPT[layer.rematerialize] if isinstance(layer, Res1D) else 1
+        kept, shape = 1, layer.output.shape[1:]
+        if isinstance(layer, Res1D):  # of the size before it pools
+            kept, shape = _KEPT[layer.rematerialize], (layer.input.shape[1], layer.filters)
         size = 2 if layer.compute_dtype in ("float16", "bfloat16") else 4
-        total += kept * size * math.prod(layer.output.shape[1:])
+        total += kept * size * math.prod(shape)
     return total
 
 

@@ -6,8 +6,8 @@ from genre_lib.network import Res1D, build_resnet1d, list_layers
 from genre_lib.network.resnet1d import RESIDUAL_FILTERS, max_pool
 from genre_lib.waveform import SHORTEST_WINDOW
 
-# The table of the original: steps and filters after the first convolution, then those inside of each
-# block and after its pooling, then those after the last convolution.
+# The table of the original: steps and filters after the first convolution, those in each block and
+# after its pooling, and those after the last convolution.
 TABLE = [
     (36_750, 128),
     *[(36_750, 128), (12_250, 128)],
