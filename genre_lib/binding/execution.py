@@ -1,7 +1,7 @@
 """Notebooks are run with papermill; if a kernel dies, the message says where and why."""
 
-import os
-import shutil
+import hashlib
+import json
 import signal
 import sys
 
@@ -12,6 +12,9 @@ from jupyter_client.kernelspec import KernelSpecManager
 from nbclient.exceptions import DeadKernelError
 from tqdm import tqdm
 
+from genre_lib.files import whole_file
+
+_STAMP = "genre_lib_made_from"  # in the metadata of an executed notebook
 _BECAUSE = {
     "SIGKILL": "by hand, or by the system because memory ran out: fewer jobs, a smaller batch or a "
     "narrower profile need less",
@@ -25,21 +28,44 @@ class ReportError(RuntimeError):
     """The report could not be made; the message says where it stopped and what to do."""
 
 
-def run_notebooks(notebooks, out, parameters):
-    """Run notebooks with papermill, one after the other, and return the executed ones in `out`."""
+def run_notebooks(notebooks, out, parameters, made_from=""):
+    """Run notebooks with papermill, one after the other, and return the executed ones in `out`.
+
+    One that is there already, executed with the same parameters from the same text, is left as it
+    is. `made_from` is a text for everything else that its outputs follow from.
+    """
     folder = out / "notebooks"
-    if folder.exists():
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
-    # Kernels inherit these: nobody who waits for a report needs TensorFlow's greetings, and a
-    # notebook that takes a whole GPU leaves nothing to runs side by side.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-    for number, notebook in enumerate(tqdm(notebooks, desc="Notebooks", unit="notebook")):
-        tqdm.write(f"[{number + 1}/{len(notebooks)}] {notebook.name}", file=sys.stderr)
-        _run_notebook(notebook, folder / notebook.name, parameters)
-    return [folder / notebook.name for notebook in notebooks]
+    folder.mkdir(parents=True, exist_ok=True)
+    stamps = [_stamp(notebook, parameters, made_from) for notebook in notebooks]
+    targets = [folder / notebook.name for notebook in notebooks]
+    missing = [
+        job for job in zip(notebooks, targets, stamps, strict=True) if _read_stamp(job[1]) != job[2]
+    ]
+    for path in set(folder.iterdir()) - (set(targets) - {target for _, target, _ in missing}):
+        path.unlink()
+    for number, (notebook, target, stamp) in enumerate(
+        tqdm(missing, desc="Notebooks", unit="notebook")
+    ):
+        tqdm.write(f"[{number + 1}/{len(missing)}] {notebook.name}", file=sys.stderr)
+        _run_notebook(notebook, target, parameters)
+        executed = nbformat.read(target, as_version=4)
+        executed.metadata[_STAMP] = stamp
+        with whole_file(target) as beside:
+            nbformat.write(executed, beside)
+    return targets
+
+
+def _stamp(notebook, parameters, made_from):
+    """Identify what the outputs of a notebook follow from."""
+    facts = [notebook.read_text(encoding="utf-8"), parameters, made_from]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _read_stamp(target):
+    try:
+        return nbformat.read(target, as_version=4).metadata.get(_STAMP)
+    except (OSError, ValueError):  # absent, or never finished
+        return None
 
 
 def _run_notebook(notebook, target, parameters):

@@ -9,7 +9,8 @@ from genre_lib import provenance
 from genre_lib.binding.execution import ReportError, run_notebooks
 from genre_lib.binding.markdown import bind
 from genre_lib.corpus.tracks import fingerprint
-from genre_lib.files import ROOT, locked, remove_leftovers
+from genre_lib.experiment.kept import RunError
+from genre_lib.files import ROOT, checksum, locked, remove_leftovers
 from genre_lib.workspace.opening import open_workspace
 
 TITLE = "Music genres from raw waveforms"
@@ -19,14 +20,20 @@ DEMO_NOTICE = (
     "This report was made from the demo corpus: synthetic sounds, made on the spot. It proves that "
     "everything works, and says nothing about music."
 )
+_ENVIRONMENT = {
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+}
 
 
 def make_report(profile=None, data=None, out="report/build", home=ROOT):
     """Run all notebooks, bind the report into `out`, and return its HTML page and its PDF.
 
-    Kept runs are not trained again, so a second call takes seconds per notebook, and a call after
-    one that was killed resumes where that stopped. If another process makes a report in the same
-    folder, this one waits for it. `profile`, `data` and `home` are those of
+    All runs that are missing are trained first, then the notebooks show them. Kept runs are not
+    trained again, nor is a notebook executed again that would show the same; a call after one that
+    was killed resumes where that stopped. If another process makes a report in the same folder,
+    this one waits for it. `profile`, `data` and `home` are those of
     `genre_lib.workspace.open_workspace`.
 
     Examples
@@ -45,11 +52,19 @@ def make_report(profile=None, data=None, out="report/build", home=ROOT):
         data = str(Path(data).expanduser().resolve())  # notebooks run in another folder
     # Opened here first, so that a wrong path or profile is reported at once, not by a notebook.
     workspace = open_workspace(profile, data, home)
-    os.environ["GENRE_HOME"] = str(home)  # for the kernels, which are processes of their own
+    # Kernels and workers inherit these: nobody who waits for a report needs TensorFlow's greetings,
+    # and a process that takes a whole GPU leaves nothing to others.
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    os.environ["GENRE_HOME"] = str(home)
     parameters = {"profile": workspace.profile.name, "data": data}
     with locked(out / ".report.lock"):
         remove_leftovers(out / "binding")
-        executed = run_notebooks(notebooks, out, parameters)
+        try:
+            workspace.complete()
+        except RunError as error:
+            raise ReportError(str(error)) from error
+        executed = run_notebooks(notebooks, out, parameters, identify(workspace))
         took = datetime.timedelta(seconds=round(time.monotonic() - begin))
         notices = (workspace.notice, DEMO_NOTICE if workspace.is_demo else "")
         return bind(
@@ -63,6 +78,20 @@ def make_report(profile=None, data=None, out="report/build", home=ROOT):
             provenance=describe(workspace, str(took)),
             template_dir=ROOT / "report",
         )
+
+
+def identify(workspace):
+    """Return a text that changes with whatever the notebooks' outputs follow from."""
+    sources = [ROOT / "genre_lib", ROOT / "report" / "published" / "benchmarks"]
+    files = sorted(p for folder in sources for p in folder.rglob("*.*") if p.suffix != ".pyc")
+    runs = workspace.kept.load_all(workspace.planned()).values()
+    facts = dict(describe(workspace, ""))
+    for name in ("Commit", "Made on", "Duration of this call"):
+        del facts[name]
+    parts = [facts, workspace.corpus.to_csv(), os.environ.get("KERAS_BACKEND")]
+    parts += [(str(p.relative_to(ROOT)), checksum(p)) for p in files]
+    parts += [(str(run.folder), run.folder.stat().st_mtime_ns) for run in runs]
+    return "\n".join(map(str, parts))
 
 
 def describe(workspace, took):

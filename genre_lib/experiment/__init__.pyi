@@ -1,4 +1,5 @@
 from .kept import KeptRuns as KeptRuns
+from .kept import RunError as RunError
 from .kept import RunResult as RunResult
 from .kept import load_network as load_network
 from .phases import ACCUMULATION as ACCUMULATION
@@ -23,7 +24,6 @@ from .protocols import leakage as leakage
 from .protocols import split_segments as split_segments
 from .runs import Run as Run
 from .runs import plan as plan
-from .scheduling import RunError as RunError
 from .scheduling import fit_runs as fit_runs
 from .training import fit_run as fit_run
 from .updates import compare_reductions as compare_reductions

@@ -31,6 +31,10 @@ _NEEDED_SEGMENTS = {"split", "track_id", "segment", "label"}
 _UNREADABLE = (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile)
 
 
+class RunError(RuntimeError):
+    """No run succeeded; the message says why."""
+
+
 @dataclasses.dataclass(frozen=True)
 class RunResult:
     """What is kept of a run.

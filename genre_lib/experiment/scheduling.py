@@ -11,17 +11,13 @@ import joblib
 from joblib.externals.loky import ProcessPoolExecutor, get_reusable_executor
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
-from genre_lib.experiment.kept import KeptRuns
+from genre_lib.experiment.kept import KeptRuns, RunError
 from genre_lib.experiment.models import Networks
 from genre_lib.experiment.training import fit_run
 from genre_lib.progress import progress_bar
 
 _NETWORKS = Networks()  # of this process: a worker is called once per run, and compiles once
 _ONE_AT_A_TIME = threading.Lock()
-
-
-class RunError(RuntimeError):
-    """No run succeeded; the message says why."""
 
 
 def fit_runs(runs, store, runs_dir="runs", progress=True, jobs=None):

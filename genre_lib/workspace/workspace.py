@@ -11,7 +11,7 @@ import pandas as pd
 from genre_lib.corpus.demo import read_truth
 from genre_lib.corpus.store import SegmentStore
 from genre_lib.corpus.tracks import usable
-from genre_lib.experiment.kept import KeptRuns
+from genre_lib.experiment.kept import KeptRuns, RunError
 from genre_lib.experiment.phases import NORMAL, main_phases, protocol_phase, variant_phases
 from genre_lib.experiment.profiles import Profile
 from genre_lib.experiment.protocols import divide
@@ -136,9 +136,16 @@ class Workspace:
             for phase in (only or main_phases(self.profile))
         }
 
+    def complete(self):
+        """Train all planned runs that are not kept yet; what `runs` says of failures holds."""
+        planned = self.planned()
+        kept = self.kept.load_all(planned)
+        if len(kept) < len(planned):
+            self._complete(planned, kept)
+
     def _complete(self, planned, kept):
         # Imported here: reading kept runs does not need Keras.
-        from genre_lib.experiment.scheduling import RunError, fit_runs
+        from genre_lib.experiment.scheduling import fit_runs
 
         try:
             return fit_runs(planned, self._store_for(planned), self.runs_dir)

@@ -31,6 +31,35 @@ def test_notebooks_are_executed_with_their_parameters(tmp_path):
         assert nbformat.read(path, 4).cells[-1].outputs[0].text == "7\n"
 
 
+def test_what_would_come_out_the_same_is_not_executed_again(tmp_path):
+    first, second = (
+        notebook_of(tmp_path / f"{name}.ipynb", "import time; time.time_ns()") for name in "ab"
+    )
+
+    def times(n=7, made_from="these runs"):
+        executed = run_notebooks([first, second], tmp_path / "out", {"n": n}, made_from)
+        return [nbformat.read(path, 4).cells[-1].outputs[0].data["text/plain"] for path in executed]
+
+    before = times()
+    assert times() == before
+    notebook_of(second, "import time; time.time_ns() + 1")
+    after = times()
+    assert after[0] == before[0]
+    assert after[1] != before[1]
+    assert not set(times(n=8)) & set(after)
+    assert not set(times(n=8, made_from="other runs")) & set(times(n=8))
+
+
+def test_a_notebook_that_failed_is_executed_again(tmp_path):
+    flag = tmp_path / "flag"
+    notebook = notebook_of(tmp_path / "a.ipynb", f"print(open({str(flag)!r}).read())")
+    with pytest.raises(ReportError, match="FileNotFoundError"):
+        run_notebooks([notebook], tmp_path / "out", {})
+    flag.write_text("now")
+    (executed,) = run_notebooks([notebook], tmp_path / "out", {})
+    assert nbformat.read(executed, 4).cells[-1].outputs[0].text == "now\n"
+
+
 def test_a_notebook_that_fails_is_named_with_its_cell(tmp_path):
     notebook = notebook_of(tmp_path / "bad.ipynb", "x = 1", "raise RuntimeError('no disk')")
     with pytest.raises(ReportError, match=r"bad.ipynb, cell \d: RuntimeError: no disk"):

@@ -1,12 +1,13 @@
 """The report, made for real with the profile that proves that everything runs."""
 
+import os
 import re
 
 import pytest
 from pages import Page
 
 from genre_lib.binding import ReportError, make_report
-from genre_lib.binding.report import describe
+from genre_lib.binding.report import describe, identify
 from genre_lib.experiment import ACCUMULATION, NORMAL
 from genre_lib.files import ROOT
 from genre_lib.results import accuracy, pool
@@ -78,6 +79,31 @@ def test_the_report_says_what_it_was_made_from(workspace, text):
 
 def test_a_report_of_kept_runs_trains_nothing(report, runs_before):
     assert kept_runs() == runs_before
+
+
+def test_a_second_report_executes_nothing_and_says_the_same(report, text):
+    executed = sorted((report[0].parent / "notebooks").iterdir())
+    times = [path.stat().st_mtime_ns for path in executed]
+    page, _ = make_report("smoke", out=report[0].parent, home=ROOT)
+    assert [path.stat().st_mtime_ns for path in executed] == times
+    again = Page(page.read_text()).text
+    assert re.sub("Duration of this call [0-9:]+", "", again) == re.sub(
+        "Duration of this call [0-9:]+", "", text
+    )
+
+
+def test_other_runs_and_another_backend_are_noticed(workspace, monkeypatch):
+    before = identify(workspace)
+    assert identify(open_workspace("smoke", home=ROOT)) == before
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    assert identify(workspace) != before
+    monkeypatch.undo()
+    (run, *_) = workspace.planned()
+    folder = workspace.kept.place(run)
+    kept = folder.stat()
+    os.utime(folder, ns=(kept.st_atime_ns, kept.st_mtime_ns + 1))
+    assert identify(workspace) != before
+    os.utime(folder, ns=(kept.st_atime_ns, kept.st_mtime_ns))
 
 
 def test_published_results_give_the_same_report_without_audio(workspace, text, tmp_path):
