@@ -1,10 +1,16 @@
 """Prediction without normalisations: they are folded into the convolutions before them."""
 
+import functools
+import math
+
 import keras
 import numpy as np
 
+from genre_lib.network.devices import find_device
 from genre_lib.network.resnet1d import LAYOUT, SLOPE, Res1D
 from genre_lib.waveform import FULL_SCALE
+
+_CACHE = 12 * 2**20  # bytes
 
 
 def predict(model, batches):
@@ -29,33 +35,54 @@ def fold(model):
     if not normalized or layers["conv_in"].compute_dtype != "float32" or "dropout" in layers:
         return None
     stem = _folded(layers["conv_in"], layers["norm_in"])
-    weights = [_folded_block(block) for block in blocks]
     last = _folded(layers["conv_out"], layers["norm_out"])
-    dense = [keras.ops.convert_to_numpy(weight) for weight in layers["output"].weights]
+    weights = stem, [_folded_block(block) for block in blocks], last, layers["output"].weights
+    weights = keras.tree.map_structure(keras.ops.convert_to_tensor, weights)
+    compiled = _compile(tuple(tuple(array.shape) for array in keras.tree.flatten(weights)))
+    at_a_time = _segments_at_a_time(model)
 
     def forward(samples):
-        # As images of height 1, which TensorFlow's kernel wants.
-        x = keras.ops.expand_dims(keras.ops.cast(samples, "float32"), 1) / FULL_SCALE
-        x = keras.ops.leaky_relu(_convolve(x, *stem, stride=3), SLOPE)
-        for first, second, shortcut in weights:
-            inner = keras.ops.leaky_relu(_convolve(x, *first), SLOPE)
-            x = _convolve(inner, *second) + (_convolve(x, *shortcut) if shortcut else x)
-            # The activation rises strictly, so it may follow the pooling, which leaves a third.
-            x = keras.ops.leaky_relu(keras.ops.max_pool(x, (1, 3), (1, 3), **LAYOUT), SLOPE)
-        x = keras.ops.leaky_relu(_convolve(x, *last), SLOPE)
-        return keras.ops.softmax(keras.ops.mean(x, axis=(1, 2)) @ dense[0] + dense[1])
+        begins = range(0, len(samples), at_a_time)
+        parts = [compiled(samples[i : i + at_a_time], *weights) for i in begins]
+        return keras.ops.concatenate(parts)
 
+    return forward
+
+
+def _segments_at_a_time(model):
+    """Return of how many segments the largest activations stay in a processor's cache."""
+    if keras.backend.backend() != "tensorflow" or find_device().is_gpu:
+        return 1_000  # XLA compiles for each size anew, and a GPU wants many
+    return max(1, _CACHE // (4 * math.prod(model.get_layer("conv_in").output.shape[1:])))
+
+
+@functools.cache
+def _compile(shapes):
+    # Once for all runs of a process whose weights have these shapes: they are arguments.
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        return tf.function(forward, reduce_retracing=True)
+        return tf.function(_forward, reduce_retracing=True)
     import jax
 
-    return jax.jit(forward)
+    return jax.jit(_forward)
+
+
+def _forward(samples, stem, blocks, last, dense):
+    # As images of height 1, which TensorFlow's kernel wants.
+    x = keras.ops.expand_dims(keras.ops.cast(samples, "float32"), 1) / FULL_SCALE
+    x = keras.ops.leaky_relu(_convolve(x, *stem, stride=3), SLOPE)
+    for first, second, shortcut in blocks:
+        inner = keras.ops.leaky_relu(_convolve(x, *first), SLOPE)
+        x = _convolve(inner, *second) + (_convolve(x, *shortcut) if shortcut else x)
+        # The activation rises strictly, so it may follow the pooling, which leaves a third.
+        x = keras.ops.leaky_relu(keras.ops.max_pool(x, (1, 3), (1, 3), **LAYOUT), SLOPE)
+    x = keras.ops.leaky_relu(_convolve(x, *last), SLOPE)
+    return keras.ops.softmax(keras.ops.mean(x, axis=(1, 2)) @ dense[0] + dense[1])
 
 
 def _folded_block(block):
-    shortcut = block.shortcut_conv and _folded(block.shortcut_conv, block.shortcut_norm)
+    shortcut = block.shortcut_conv and _folded(block.shortcut_conv, block.shortcut_norm) or ()
     return _folded(block.conv1, block.norm1), _folded(block.conv2, block.norm2), shortcut
 
 

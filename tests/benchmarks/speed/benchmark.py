@@ -1,5 +1,6 @@
 """The benchmark: every figure of speed and memory, in one table and one JSON file."""
 
+import contextlib
 import dataclasses
 import datetime
 import importlib.metadata
@@ -19,9 +20,11 @@ from tests.benchmarks.speed.growth import measure_growth, measure_store, write_n
 from tests.benchmarks.speed.limits import describe_limits
 from tests.benchmarks.speed.rivals import SHARED_GPU, TRACKS_PER_BATCH, Process, list_rivals
 
-SECTIONS = ("training", "inference", "limit", "feeder", "store", "update")
+SECTIONS = ("training", "inference", "limit", "feeder", "store", "update", "width")
 
 _RACES = {"training": "train", "inference": "predict", "feeder": "feed"}
+_WIDTHS = (1 / 32, 1 / 16, 1 / 8, 1 / 4)
+_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_tile", "asimd", "sve")
 _MOST_SEGMENTS = 2000  # in one repeat; as float32, plain Keras holds them all
 
 
@@ -82,6 +85,7 @@ def run_benchmark(options, sections=SECTIONS, progress=True):
     return _origin(limits["device"]) | {
         "options": dataclasses.asdict(options),
         "limits": limits,
+        "environment": {rival.name: rival.environment for rival in list_rivals(half=False)},
         "figures": figures,
     }
 
@@ -102,15 +106,18 @@ def run_growth(options, progress=True):
 
 
 def _origin(device):
-    versions = provenance.versions()
+    machine, versions = provenance.machine(), provenance.versions()
     for package in ("jaxlib", "torch"):
         try:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
+    with contextlib.suppress(OSError):
+        found = Path("/proc/cpuinfo").read_text().split()
+        machine["flags"] = " ".join(flag for flag in _FLAGS if flag in found)
     return {
         "device": device,
-        "machine": provenance.machine(),
+        "machine": machine,
         "versions": versions,
         "commit": provenance.commit(),
         "made": datetime.datetime.now().astimezone().isoformat(" ", "minutes"),
@@ -146,7 +153,30 @@ def _race(options, sections, folder, progress):
             process.close()
     if "limit" in sections:
         figures += derive(figures, limits, options.profile)
+    if "width" in sections:
+        figures += _width_figures(rivals[0], store, options, progress)
     return figures, limits
+
+
+def _width_figures(rival, store, options, progress):
+    """Measure what a segment of the shortest window costs in training, by the number of filters."""
+    profile = dataclasses.replace(options.profile, window=SHORTEST_WINDOW)
+    processes = []
+    bar = tqdm(disable=not progress, bar_format="{desc} [{elapsed}]")
+    try:
+        for width in _WIDTHS[: 2 if options.quick else None]:
+            named = dataclasses.replace(rival, name=f"1/{1 / width:g} of the filters")
+            processes.append(Process(named, dataclasses.replace(profile, width=width), store))
+        sizes = (4,) if options.quick else (8, 16, 32)
+        return [
+            row | {"figure": "width"}
+            for size in sizes
+            for row in take_turns(processes, "training", size, options, bar)
+        ]
+    finally:
+        bar.close()
+        for process in processes:
+            process.close()
 
 
 def take_turns(processes, figure, batch_size, options, bar):
