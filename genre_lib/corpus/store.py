@@ -1,20 +1,24 @@
 """All audio in one memory-mapped file, and the window that slides over it."""
 
+import contextlib
 import functools
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from genre_lib.corpus.audio import read_audio
-from genre_lib.corpus.tracks import describe_left_out, digest, fingerprint, genre_names, usable
+from genre_lib.corpus.reading import DECODED, LOCK, digest
+from genre_lib.corpus.tracks import describe_left_out, fingerprint, genre_names, usable
 from genre_lib.files import locked, remove_leftovers, whole_folder
 from genre_lib.progress import thread_map
 from genre_lib.waveform import MAX_SEGMENTS, WINDOW, hop_of
 
 _FORMAT = 1
 _FACTS, _SAMPLES, _TRACKS = "store.json", "samples.npy", "tracks.csv"
+_DAMAGES = (OSError, EOFError, KeyError, TypeError, ValueError)  # what damaged files can raise
 
 
 def segment_starts(n_samples, window=WINDOW, hop=None, max_segments=MAX_SEGMENTS):
@@ -106,6 +110,19 @@ class SegmentStore(TrackTable):
         """Copy the segments that begin at `starts`: int16, shape (len(starts), window)."""
         return np.stack([self.samples[start : start + window] for start in starts])
 
+    def read_track(self, track_id):
+        """Copy all samples of a track: int16, shape (n_samples,)."""
+        track = self.tracks.set_index("track_id").loc[track_id]
+        return self.read([track["offset"]], track["n_samples"])[0]
+
+
+def track_reader(tracks):
+    """Return a function that reads a track by its id, from the store that a workspace built."""
+    if folder := tracks.attrs.get("store"):
+        return SegmentStore(Path(folder)).read_track
+    paths = tracks.set_index("track_id")["path"]
+    return lambda track_id: read_audio(paths[track_id])
+
 
 def build_store(corpus, folder="cache", *, progress=True):
     """Write all usable audio of a corpus into one file, unless that exists, and open it.
@@ -131,34 +148,54 @@ def build_store(corpus, folder="cache", *, progress=True):
     if tracks.empty:
         raise ValueError(f"none of the tracks can be used: {describe_left_out(corpus)}.")
     table = TrackTable(tracks, genre_names(corpus), fingerprint(corpus))
-    place = Path(folder) / f"store-{table.fingerprint}-{_FORMAT}"
-    if not (place / _FACTS).is_file():
-        with locked(Path(folder) / ".stores.lock"):
-            remove_leftovers(Path(folder) / "store")  # of any corpus
+    folder = Path(folder)
+    place, decoded = folder / f"store-{table.fingerprint}-{_FORMAT}", folder / DECODED
+    if not (place / _FACTS).is_file() or decoded.is_dir():
+        with locked(folder / LOCK):
+            remove_leftovers(folder / "store")  # of any corpus
             if not (place / _FACTS).is_file():  # another process may have built it meanwhile
                 with whole_folder(place) as beside:
                     _write_store(table, tracks, beside, progress)
+            shutil.rmtree(decoded, ignore_errors=True)
     return SegmentStore(place)
 
 
 def _write_store(table, tracks, folder, progress):
     target, shape = folder / _SAMPLES, (int(tracks["n_samples"].sum()),)
     header = np.lib.format.open_memmap(target, mode="w+", dtype="<i2", shape=shape).offset
-    copy = functools.partial(_copy_track, target, header)
-    columns = [table.tracks["offset"], *(tracks[c] for c in ("path", "n_samples", "sha256"))]
+    copy = functools.partial(_copy_track, target, header, list(_open_stores(folder.parent)))
+    columns = [table.tracks["offset"], list(tracks.itertuples())]
     thread_map(copy, *columns, desc="Storing", unit="track", progress=progress)
     table.tracks.to_csv(folder / _TRACKS, index=False)
     facts = {"fingerprint": table.fingerprint, "genres": table.genres}
     (folder / _FACTS).write_text(json.dumps(facts))
 
 
-def _copy_track(target, header, offset, path, n_samples, sha256):
-    audio = read_audio(path)
-    if digest(audio) != sha256:
+def _open_stores(folder):
+    for facts in folder.glob(f"store-*-{_FORMAT}/{_FACTS}"):
+        with contextlib.suppress(*_DAMAGES):
+            yield SegmentStore(facts.parent)
+
+
+def _find_samples(track, folder, stores):
+    """Return the samples of a track: those kept in the folder, or decoded once more."""
+    sources = [lambda: np.load(folder / DECODED / f"{track.sha256}.npy", allow_pickle=False)]
+    sources += [functools.partial(store.read_track, track.track_id) for store in stores]
+    for source in sources:
+        with contextlib.suppress(*_DAMAGES):
+            if digest(audio := source()) == track.sha256:
+                return audio
+    audio = read_audio(track.path)
+    if digest(audio) != track.sha256:
         raise ValueError(
-            f"{path}: has other samples now ({len(audio)}) than when the corpus was read "
-            f"({n_samples}). Leave the audio alone while the store is built, and call again."
+            f"{track.path}: has other samples now ({len(audio)}) than when the corpus was read "
+            f"({track.n_samples}). Leave the audio alone while the store is built, and call again."
         )
+    return audio
+
+
+def _copy_track(target, header, stores, offset, track):
+    audio = _find_samples(track, target.parents[1], stores)
     # Written, not mapped: mapped pages count as memory of this process, and on a full disk a mapped
     # file ends the process instead of raising an error.
     with target.open("r+b") as file:

@@ -1,21 +1,20 @@
 """Turn a folder of audio into a table of tracks."""
 
-import functools
 import hashlib
 import os
 import unicodedata
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from genre_lib.corpus.audio import AUDIO_SUFFIXES, AudioError, read_audio
-from genre_lib.progress import thread_map
+from genre_lib.corpus.audio import AUDIO_SUFFIXES
+from genre_lib.corpus.reading import read_files
 from genre_lib.waveform import SAMPLE_RATE, WINDOW
 
 COLUMNS = ["track_id", "genre", "label", "file", "path", "n_samples", "status", "detail", "sha256"]
 
-_DEEPEST_GENRE_ROOT = 2  # levels; on Kaggle, genres lie in Data/genres_original/
 _NOT_TEXT = {"Cc", "Cs", "Zl", "Zp"}  # controls, surrogates, line and paragraph separators
 
 
@@ -23,19 +22,22 @@ class CorpusError(ValueError):
     """A folder that is not a corpus; the message says what was expected and what to do."""
 
 
-def load_corpus(folder, *, min_samples=WINDOW, progress=True):
+def load_corpus(folder, *, min_samples=WINDOW, progress=True, cache=None):
     """Find the tracks in a folder, read each of them once, and say which can be used.
 
     All layouts in which GTZAN is distributed are understood: ``genres/<genre>/``, Kaggle's
     ``Data/genres_original/<genre>/``, and plain ``<genre>/``; `folder` may be at any of these
-    levels. A broken file never raises an error: its row says what is wrong. A folder that is not a
-    corpus raises CorpusError.
+    levels. The audio of a genre may lie in folders below, such as those of artists. A broken file
+    never raises an error: its row says what is wrong. A folder that is not a corpus, or whose
+    layout could mean two things, raises CorpusError.
 
     Parameters
     ----------
     folder : str or Path, the folder with the audio
     min_samples : int, fewest samples (at 22 050 Hz) of a track that is not ``"too short"``
     progress : bool, whether to show a progress bar
+    cache : str or Path, a folder where what was read is kept, so that unchanged files are not
+        decoded again; by default nothing is kept
 
     Returns
     -------
@@ -52,10 +54,15 @@ def load_corpus(folder, *, min_samples=WINDOW, progress=True):
     --------
     >>> load_corpus("path/to/gtzan").groupby("genre")["status"].value_counts()  # doctest: +SKIP
     """
-    tracks = _list_tracks(Path(folder).expanduser())
-    inspect = functools.partial(_inspect, min_samples=min_samples)
-    found = thread_map(inspect, tracks["path"], desc="Reading", unit="track", progress=progress)
-    tracks = pd.concat([tracks, pd.DataFrame(found)], axis=1)
+    folder = Path(folder).expanduser()
+    tracks = _list_tracks(folder)
+    found = read_files(tracks["path"], folder, cache, progress)
+    columns = ["n_samples", "status", "detail", "sha256"]
+    tracks = tracks.join(pd.DataFrame(found, columns=columns))
+    short = tracks["status"].eq("ok") & (tracks["n_samples"] < min_samples)
+    lengths = tracks.loc[short, "n_samples"].astype(str)
+    tracks.loc[short, "status"] = "too short"
+    tracks.loc[short, "detail"] = lengths + f" samples, one segment needs {min_samples}"
     second = tracks["track_id"].duplicated()
     first = tracks.groupby("track_id")["file"].transform("first")
     tracks.loc[second, "status"] = "second file"
@@ -104,11 +111,6 @@ def describe_left_out(corpus):
     return f"{counted}: {', '.join(kinds)}" if kinds else counted
 
 
-def digest(samples):
-    """Return the SHA-256 of int16 samples, in hexadecimal digits."""
-    return hashlib.sha256(samples.astype("<i2", copy=False)).hexdigest()
-
-
 def genre_names(corpus):
     """List the genres in the order of their labels."""
     return list(corpus.drop_duplicates("label").sort_values("label")["genre"])
@@ -128,53 +130,92 @@ def _list_tracks(folder):
             f"{folder}: {found}. Expected the folder with GTZAN's genre folders in it; "
             "check the path, or leave DATA empty to use the demo corpus."
         )
-    rows = []
-    for genre_folder in _genre_folders(folder):
-        genre = _genre_name(_text(genre_folder.name))
-        for path in _audio_files(genre_folder):
-            track_id, file = _track_id(genre, _text(path.stem)), _text(path.relative_to(folder))
-            rows.append((track_id, genre, file, str(path.resolve())))
+    paths = list(_audio_files(folder))
+    root, genres, rows = _genre_root(folder, {path.parent for path in paths}), {}, []
+    for path in paths:
+        name, *below = path.relative_to(root).with_suffix("").parts
+        name = _genre_name(_text(name))
+        genre = genres.setdefault(name.casefold(), name)
+        track_id = _track_id(genre, name, "/".join(map(_text, below)))
+        # The absolute path, but not where a link leads to: decoders go by the suffix, too.
+        rows.append((track_id, genre, _line(path.relative_to(folder)), str(path.absolute())))
     tracks = pd.DataFrame(rows, columns=["track_id", "genre", "file", "path"])
     tracks = tracks.sort_values(["genre", "track_id", "file"], ignore_index=True)
     tracks["label"] = pd.Categorical(tracks["genre"]).codes.astype(np.int64)
     return tracks
 
 
-def _genre_folders(folder):
-    level = [folder]
-    for _ in range(_DEEPEST_GENRE_ROOT + 1):
-        below = []
-        for parent in level:
-            children = _entries(parent, lambda path: path.name[0] != "_" and path.is_dir())
-            if genres := [child for child in children if _audio_files(child)]:
-                return genres
-            below += children
-        level = below
-    message = (
-        f"{folder}: no genre folder with audio in it. Expected genres/<genre>/, "
-        "Data/genres_original/<genre>/ or <genre>/ with wav, au, flac, ogg or mp3 files."
-    )
-    if _audio_files(folder):
-        message += " The audio is in the folder itself: give the folder above it."
-    raise CorpusError(message)
-
-
-def _audio_files(folder):
-    return _entries(folder, lambda path: path.suffix.lower() in AUDIO_SUFFIXES and path.is_file())
-
-
-def _entries(folder, wanted):
-    # Archives made on macOS hold resource forks: "._name" beside a file, or below "__MACOSX".
+def _audio_files(folder, above=()):
+    """Yield all files in and below a folder that are called like audio, whatever they are."""
+    place = folder.resolve()
+    if place in above:  # a link to a folder that it lies in
+        return
     try:
-        return sorted(p for p in folder.iterdir() if not p.name.startswith(".") and wanted(p))
+        entries = [(path, path.is_dir()) for path in sorted(folder.iterdir())]
     except OSError as error:
         raise CorpusError(
             f"{folder}: cannot be read ({error.strerror}). Expected a folder whose files can be "
             "listed and read; change its permissions, or take it out of the corpus."
         ) from error
+    for path, is_folder in entries:
+        # Archives made on macOS hold resource forks: "._name" beside a file, or below "__MACOSX".
+        if path.name.startswith("." if not is_folder else (".", "_")):
+            continue
+        if is_folder:
+            yield from _audio_files(path, (*above, place))
+        elif path.suffix.lower() in AUDIO_SUFFIXES:
+            yield path
+
+
+def _genre_root(folder, places):
+    """Return the folder of the genre folders, from all folders that hold audio."""
+    if not places - {folder}:
+        above = " The audio is in the folder itself: give the folder above it." if places else ""
+        raise CorpusError(
+            f"{folder}: no genre folder with audio in it. Expected genres/<genre>/, Data/"
+            f"genres_original/<genre>/ or <genre>/ with wav, au, flac, ogg or mp3 files.{above}"
+        )
+    root, inside = Path(os.path.commonpath(places)), {}
+    for name, *below in (place.relative_to(root).parts for place in places - {root}):
+        inside.setdefault(name, set()).update(below[:1])
+    flat = [name for name in inside if root / name in places]
+    nested = [name for name in inside if len(inside[name]) > 1 and name not in flat]
+    pairs = [pair for pair in combinations(inside, 2) if _share_folders(*map(inside.get, pair))]
+    alike = set().union(*pairs)
+    if root in places and root != folder and len(inside) < 2:
+        return root.parent  # it is the only genre
+    if root in places:
+        seen = f"audio lies beside the folders {_listed(inside)}"
+        advice = "move it into one of them, or give the folder that holds the genres"
+    elif alike:
+        seen = f"{_listed(alike)} hold folders of the same names"
+        advice = f"give one of them ({root / min(alike)}), or join them"
+    elif flat and nested:
+        seen = f"audio in {_listed(flat)}, folders with audio in {_listed(nested)}"
+        advice = f"give {root / min(nested)} if it holds the genres, or put its audio into itself"
+    else:
+        return root
+    raise CorpusError(
+        f"{root}: it is unclear which folders are the genres ({seen}). Expected a folder per genre "
+        f"and no audio beside them: {advice}."
+    )
+
+
+def _share_folders(one, other):
+    # Parts of a corpus (train, test) have the same genres; two genres may have an artist in common.
+    return 0 < min(len(one), len(other)) <= 2 * len(one & other)
+
+
+def _listed(names):
+    return ", ".join([*map(_line, sorted(names)[:5]), "..."][: len(names)])
 
 
 def _text(name):
+    """Return a file name as `_line` does, in the one of its Unicode forms that compares equal."""
+    return unicodedata.normalize("NFC", _line(name))
+
+
+def _line(name):
     """Return a file name as one line of text, with escapes for what is not text."""
     decoded = os.fsencode(name).decode("utf-8", "backslashreplace")
     return "".join(
@@ -188,21 +229,6 @@ def _genre_name(folder_name):
     return "hiphop" if plain == "hiphop" else folder_name
 
 
-def _track_id(genre, stem):
+def _track_id(genre, folder_name, stem):
     prefix, _, rest = stem.partition(".")
-    return f"{genre}.{rest}" if rest and _genre_name(prefix) == genre else f"{genre}.{stem}"
-
-
-def _inspect(path, min_samples):
-    row = {"n_samples": 0, "status": "ok", "detail": "", "sha256": ""}
-    try:
-        samples = read_audio(path)
-    except AudioError as error:
-        return row | {"status": error.reason, "detail": error.detail}
-    n = len(samples)
-    row |= {"n_samples": n, "sha256": digest(samples)}
-    if np.ptp(samples) == 0:
-        row |= {"status": "silent", "detail": f"all {n} samples are {samples[0]}"}
-    elif n < min_samples:
-        row |= {"status": "too short", "detail": f"{n} samples, one segment needs {min_samples}"}
-    return row
+    return f"{genre}.{rest if rest and _genre_name(prefix) == folder_name else stem}"

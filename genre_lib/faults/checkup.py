@@ -3,13 +3,14 @@
 import hashlib
 import os
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
 import soundfile
 from tabulate import tabulate
 
-from genre_lib.corpus.audio import open_sound
+from genre_lib.corpus.audio import AUDIO_SUFFIXES, LONGEST, open_sounds
 from genre_lib.corpus.partitions import indivisible
 from genre_lib.corpus.store import segment_starts
 from genre_lib.corpus.tracks import load_corpus, usable
@@ -27,8 +28,7 @@ def check_corpus(folder, *, progress=True):
     what is there is used), or ``"repetition"`` (the same audio as another usable track).
     """
     corpus = load_corpus(folder, progress=progress)
-    suffixes = corpus["file"].map(lambda name: Path(name).suffix.lower())
-    files = corpus["path"], suffixes, corpus["n_samples"]
+    files = corpus["path"], corpus["n_samples"]
     probes = thread_map(probe, *files, desc="Probing", unit="track", progress=progress)
     corpus = corpus.join(pd.DataFrame(probes, index=corpus.index))
     genres = {genre: _sizes(files) for genre, files in corpus.groupby("genre")}
@@ -121,48 +121,51 @@ def _faults(corpus):
     return [dict(zip(("file", "fault", "detail"), row, strict=True)) for row in sorted(found)]
 
 
-# By suffix: what libsndfile calls such a file, and how one begins.
-_SUFFIXES = {
-    ".wav": (("WAV", "WAVEX", "RF64"), (b"RIFF", b"RF64")),
-    ".au": (("AU",), (b".snd",)),
-    ".flac": (("FLAC",), (b"fLaC",)),
-    ".ogg": (("OGG",), (b"OggS",)),
-    ".mp3": (("MP3",), (b"ID3", b"\xff\xfb", b"\xff\xfa", b"\xff\xf3", b"\xff\xf2")),
+# How a file begins, by what libsndfile calls it.
+_BEGINNINGS = {
+    "WAV": (b"RIFF", b"RF64"),
+    "AU": (b".snd",),
+    "FLAC": (b"fLaC",),
+    "OGG": (b"OggS",),
+    "MP3": (b"ID3", b"\xff\xfb", b"\xff\xfa", b"\xff\xf3", b"\xff\xf2"),
 }
 _HEAD = 512  # bytes read to tell text from other data
 _TAIL = 1 << 16  # bytes; no page of Ogg is longer
 _NO_LENGTH = 0x7FFF_0000  # such a length or more stands in a header that was written into a pipe
 
 
-def probe(path, suffix, n_samples):
-    """Look at a file that was decoded to `n_samples`; a link to `path` may have the suffix."""
+def probe(path, n_samples):
+    """Look at a file that was decoded to `n_samples`."""
     facts = {"content": "", "lacks": "", "rate_hz": None, "channels": None, "md5": None}
-    names, beginnings = _SUFFIXES[suffix]
+    expected = AUDIO_SUFFIXES[Path(path).suffix.lower()]
     try:
         with Path(path).open("rb") as file:
             head = file.read(_HEAD)
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - _TAIL))
             tail = file.read()
-            if suffix == ".wav":
+            if expected == "WAV":
                 file.seek(0)
                 facts["md5"] = hashlib.file_digest(file, "md5").hexdigest()
         if missing := _missing_bytes(head, size):
             facts["lacks"] = f"{missing} bytes fewer than its header announces"
-        with open_sound(path) as sound:
+        with closing(open_sounds(path)) as sounds:
+            sound = next(sounds)
             kind, rate, frames = sound.format, sound.samplerate, sound.frames
+            kind = "WAV" if kind in ("WAVEX", "RF64") else kind
             facts |= {"rate_hz": rate, "channels": sound.channels}
     except OSError:
         return facts
     except soundfile.SoundFileError:
-        known = head.startswith(beginnings)
+        known = head.startswith(_BEGINNINGS.get(expected, ()))
         return facts if known else facts | {"content": _describe_head(head)}
-    if kind not in names:
+    if kind != expected:
         # libsndfile takes whatever is called .au for headerless sound at 8 kHz.
         facts["content"] = _describe_head(head) if kind == "RAW" else kind
     # Other formats are decoded as far as they go, or not at all.
     lacking = round(frames * SAMPLE_RATE / rate) - n_samples if kind == "MP3" and n_samples else 0
-    if lacking > 1:  # a sample may be lost in the conversion of the rate
+    # A sample may be lost in the conversion of the rate; without a header, a length is not known.
+    if 1 < lacking < LONGEST * SAMPLE_RATE:
         facts["lacks"] = f"{lacking} samples fewer than its header announces"
     page = tail[tail.rfind(b"OggS") :]
     if kind == "OGG" and not (len(page) > 5 and page[5] & 4):  # RFC 3533, section 6
@@ -171,9 +174,9 @@ def probe(path, suffix, n_samples):
 
 
 def _describe_head(head):
-    for names, beginnings in _SUFFIXES.values():
+    for name, beginnings in _BEGINNINGS.items():
         if head.startswith(beginnings):
-            return names[0]
+            return name
     if any(byte < 9 or 13 < byte < 32 for byte in head):
         return "other data"
     return "text" if head else "0 bytes"

@@ -1,10 +1,13 @@
 import pickle
+import shutil
+from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 from tones import write_tone
 
-from genre_lib.corpus import build_store, load_corpus, read_audio, segment_starts
+from genre_lib.corpus import build_store, load_corpus, read_audio, segment_starts, store
 from genre_lib.waveform import SAMPLE_RATE
 
 WINDOW = SAMPLE_RATE
@@ -27,8 +30,8 @@ def test_a_long_track_gives_no_more_than_the_most():
 
 
 def test_the_real_excerpts_give_2097_segments(gtzan_mini, tmp_path):
-    store = build_store(load_corpus(gtzan_mini, progress=False), tmp_path, progress=False)
-    per_track = store.segments().groupby("track_id").size()
+    built = build_store(load_corpus(gtzan_mini, progress=False), tmp_path, progress=False)
+    per_track = built.segments().groupby("track_id").size()
     assert per_track.sum() == 2097
     assert per_track.value_counts().to_dict() == {21: 97, 20: 3}
 
@@ -76,17 +79,17 @@ def test_a_store_is_pickled_by_its_place_and_without_its_samples(
     tone_corpus, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
-    store = build_store(tone_corpus, "cache", progress=False)
-    store.tracks["artist"] = "somebody"
-    pickled = pickle.dumps(store)
-    assert len(pickled) < 10_000 < store.samples.nbytes
+    built = build_store(tone_corpus, "cache", progress=False)
+    built.tracks["artist"] = "somebody"
+    pickled = pickle.dumps(built)
+    assert len(pickled) < 10_000 < built.samples.nbytes
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     again = pickle.loads(pickled)
     assert isinstance(again.samples, np.memmap)
-    np.testing.assert_array_equal(again.samples, store.samples)
-    assert again.fingerprint == store.fingerprint
-    assert again.tracks.equals(store.tracks)
+    np.testing.assert_array_equal(again.samples, built.samples)
+    assert again.fingerprint == built.fingerprint
+    assert again.tracks.equals(built.tracks)
 
 
 def test_changed_audio_makes_another_store(tmp_path):
@@ -117,3 +120,64 @@ def test_a_corpus_without_a_usable_track_has_no_store(tmp_path):
         ValueError, match=r"none .* can be used: 1 of 1 .* too short \(low/0.wav: 2205"
     ):
         build_store(load_corpus(tmp_path, progress=False), tmp_path / "cache", progress=False)
+
+
+@pytest.fixture
+def rebuild(tmp_path, monkeypatch):
+    """A function: the store of a corpus of two, and which files it decoded after the reading."""
+
+    def rebuild():
+        spy = Mock(side_effect=read_audio)
+        monkeypatch.setattr(store, "read_audio", spy)
+        options = {"min_samples": WINDOW, "progress": False, "cache": tmp_path / "cache"}
+        corpus = load_corpus(tmp_path / "audio", **options)
+        built = build_store(corpus, tmp_path / "cache", progress=False)
+        for track in corpus.itertuples():
+            np.testing.assert_array_equal(built.read_track(track.track_id), read_audio(track.path))
+        return built, sorted(Path(call.args[0]).name for call in spy.call_args_list)
+
+    for number in range(2):
+        write_tone(tmp_path / "audio/low" / f"{number}.wav", frequency=100 + 10 * number)
+    return rebuild
+
+
+def test_a_store_takes_what_the_reading_has_decoded_and_leaves_nothing_else(rebuild, tmp_path):
+    built, decoded = rebuild()
+    assert decoded == []
+    names = [path.name for path in (tmp_path / "cache").iterdir() if path != built.folder]
+    assert [name.partition("-")[0] for name in names] == ["read"]
+
+
+def test_unchanged_tracks_come_from_an_earlier_store(rebuild, tmp_path):
+    first, _ = rebuild()
+    write_tone(tmp_path / "audio/low/2.wav", frequency=300)
+    second, decoded = rebuild()
+    assert second.folder != first.folder
+    assert decoded == []
+
+
+def test_a_store_that_was_removed_is_built_again_from_the_audio(rebuild):
+    first, _ = rebuild()
+    shutil.rmtree(first.folder)
+    second, decoded = rebuild()
+    assert second.folder == first.folder
+    assert decoded == ["0.wav", "1.wav"]
+
+
+@pytest.mark.parametrize("name", ["samples.npy", "tracks.csv", "store.json"])
+def test_a_damaged_earlier_store_is_not_trusted(rebuild, tmp_path, name):
+    first, _ = rebuild()
+    content = bytearray((first.folder / name).read_bytes())
+    content[len(content) // 2 :] = bytes(len(content) - len(content) // 2)
+    (first.folder / name).write_bytes(content)
+    write_tone(tmp_path / "audio/low/2.wav", frequency=300)
+    assert rebuild()[1]  # which compares the samples
+
+
+@pytest.mark.parametrize("content", [b"", b"something else"])
+def test_what_was_decoded_and_is_damaged_is_decoded_again(rebuild, tmp_path, content):
+    options = {"min_samples": WINDOW, "progress": False, "cache": tmp_path / "cache"}
+    load_corpus(tmp_path / "audio", **options)
+    for path in (tmp_path / "cache/decoded").iterdir():
+        path.write_bytes(content)
+    assert rebuild()[1] == ["0.wav", "1.wav"]

@@ -60,6 +60,28 @@ def without_middle(whole):
     return whole[:half] + bytes(200) + whole[half + 200 :]
 
 
+def headerless(whole):
+    """Take the first frame from an mp3 file, which states the length and holds no sound."""
+    return whole[whole.index(whole[:2], 4) :]
+
+
+def of_unknown_length(whole):
+    """Set the number of samples of a FLAC file to 0, as it is when it is written into a pipe."""
+    return whole[:21] + bytes([whole[21] & 0xF0]) + bytes(4) + whole[26:]
+
+
+def twice(whole):
+    return whole + whole
+
+
+def vbr(path):
+    """Write 3 s of noise and 9 s of a tone as mp3, whose bit rate falls to a fraction."""
+    time = np.arange(9 * SAMPLE_RATE) / SAMPLE_RATE
+    samples = np.concatenate([FLOATS[: 3 * SAMPLE_RATE], 0.3 * np.sin(3000 * time)])
+    quality = {"bitrate_mode": "VARIABLE", "compression_level": 0.5}
+    soundfile.write(path, samples, SAMPLE_RATE, format="MP3", **quality)
+
+
 HTML = b"<!DOCTYPE html><html><body>404: no such song</body></html>\n" * 50
 SECONDS = SAMPLE_RATE  # samples
 
@@ -143,6 +165,44 @@ FILES = {
     "a sample too few": (sound(NOISE[: WINDOW - 1]), "wav", ("too short", "110249 samples")),
     "one window": (sound(NOISE[:WINDOW]), "wav", NOISE[:WINDOW]),
     "10 minutes": (sound(np.tile(NOISE, 100)), "flac", np.tile(NOISE, 100)),
+    "a VBR mp3": (vbr, "mp3", 12 * SECONDS),
+    "a VBR mp3 without a header": (changed(vbr, headerless), "mp3", (264_600, 267_000)),
+    "an mp3 behind other data": (changed(vbr, lambda whole: bytes(3000) + whole), "mp3", 264_600),
+    "an mp3 with a long tag behind it": (
+        changed(vbr, lambda whole: whole + b"APETAGEX" + NOISE.tobytes()[:50_000]),
+        "mp3",
+        264_600,
+    ),
+    "an mp3 with a picture of frames before it": (
+        changed(vbr, lambda whole: b"ID3\3\0\0\0\0\x20\0" + (whole[:2] + b"\xa0\0") * 1024 + whole),
+        "mp3",
+        264_600,
+    ),
+    "two mp3s joined": (changed(vbr, twice), "mp3", 24 * SECONDS),
+    "two mp3s without headers joined": (
+        changed(vbr, lambda whole: twice(headerless(whole))),
+        "mp3",
+        (529_200, 533_000),
+    ),
+    "a flac from a pipe": (changed(sound(), of_unknown_length), "flac", NOISE),
+    "two flacs joined": (changed(sound(), twice), "flac", np.tile(NOISE, 2)),
+    "two flacs from pipes joined": (
+        changed(sound(), lambda whole: twice(of_unknown_length(whole))),
+        "flac",
+        ("undecodable", "lost sync"),
+    ),
+    "two oggs joined": (changed(tone(SAMPLE_RATE), twice), "ogg", 12 * SECONDS),
+    "two aus joined": (changed(sound(subtype="PCM_16"), twice), "au", np.tile(NOISE, 2)),
+    "two wavs joined": (changed(sound(), twice), "wav", ("undecodable", "RIFF")),
+    "an opus": (tone(48_000, format="OGG", subtype="OPUS"), "opus", 6 * SECONDS),
+    "an aiff": (sound(format="AIFF", subtype="PCM_16"), "aif", NOISE),
+    "a caf": (sound(format="CAF", subtype="PCM_16"), "caf", NOISE),
+    "an m4a": (
+        content(b"\0\0\0\x20ftypM4A " + bytes(5000)),
+        "m4a",
+        ("undecodable", "m4a .* convert"),
+    ),
+    "an mp3 called m4a": (vbr, "m4a", 12 * SECONDS),
     "an upper-case suffix": (sound(format="WAV", subtype="PCM_16"), "WAV", NOISE),
 }
 
@@ -191,3 +251,45 @@ def test_a_file_that_is_used_as_far_as_it_goes_is_named_by_the_check(tmp_path, n
     (fault,) = facts["faults"]
     assert (fault["file"], fault["fault"]) == (f"rock/song.{suffix}", "cut short")
     assert detail in fault["detail"]
+
+
+def test_the_blocks_of_an_mp3_file_fit_together(tmp_path):
+    # Constant noise has no clicks: those of a decoder that seeks after each block would stand out.
+    path, samples = tmp_path / "song.mp3", np.tile(NOISE / FULL_SCALE / 4, (2, 4)).T
+    soundfile.write(path, samples, SAMPLE_RATE, bitrate_mode="VARIABLE", compression_level=0.5)
+    whole = soundfile.read(path, always_2d=True)[0].mean(axis=1) * FULL_SCALE
+    assert len(whole) > 1 << 18
+    assert np.abs(read_audio(path) - whole).max() <= 1
+
+
+@pytest.mark.parametrize(
+    "name", ["an mp3 behind other data", "a VBR mp3 without a header", "a flac from a pipe"]
+)
+def test_a_link_to_a_file_without_a_suffix_is_read_under_its_own_name(tmp_path, name):
+    write, suffix, _ = FILES[name]
+    (tmp_path / "data/rock").mkdir(parents=True)
+    write(tmp_path / f"sound.{suffix}")
+    expected = read_audio(tmp_path / f"sound.{suffix}")
+    (tmp_path / f"sound.{suffix}").rename(tmp_path / "5f2a")
+    (tmp_path / f"data/rock/song.{suffix}").symlink_to(tmp_path / "5f2a")
+    facts = check_corpus(tmp_path / "data", progress=False)
+    assert (facts["usable"], facts["faults"]) == (1, [])
+    assert facts["longest"]["seconds"] == len(expected) / SAMPLE_RATE
+
+
+WHOLE = [
+    "a VBR mp3 without a header",
+    "an mp3 behind other data",
+    "an mp3 with a long tag behind it",
+    "two mp3s joined",
+]
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_an_mp3_without_an_exact_length_is_not_called_cut_short(tmp_path, name):
+    (tmp_path / "rock").mkdir()
+    FILES[name][0](tmp_path / "rock/song.mp3")
+    tone(44_100, bitrate_mode="CONSTANT", format="MP3")(tmp_path / "rock/constant.mp3")
+    path = tmp_path / "rock/constant.mp3"
+    path.write_bytes(headerless(path.read_bytes()) + b"TAG" + bytes(125))
+    assert check_corpus(tmp_path, progress=False)["faults"] == []
