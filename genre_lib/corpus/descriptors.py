@@ -4,7 +4,7 @@ import librosa
 import numpy as np
 import pandas as pd
 
-from genre_lib.corpus.audio import read_audio
+from genre_lib.corpus.store import track_reader
 from genre_lib.progress import thread_map
 from genre_lib.waveform import FULL_SCALE, SAMPLE_RATE
 
@@ -14,7 +14,7 @@ def describe_tracks(tracks):
 
     Parameters
     ----------
-    tracks : pandas.DataFrame with ``track_id``, ``genre`` and ``path``
+    tracks : pandas.DataFrame, usable tracks from `load_corpus` or of a workspace
 
     Returns
     -------
@@ -25,13 +25,14 @@ def describe_tracks(tracks):
     --------
     >>> describe_tracks(usable(corpus)).groupby("genre")["level"].median()  # doctest: +SKIP
     """
-    rows = thread_map(_describe, tracks["path"], desc="Describing", unit="track", progress=True)
+    read, look = track_reader(tracks), {"desc": "Describing", "unit": "track", "progress": True}
+    rows = thread_map(lambda track_id: _describe(read(track_id)), tracks["track_id"], **look)
     measured = pd.DataFrame(rows, columns=["seconds", "level", "centroid"])
     return pd.concat([tracks[["track_id", "genre"]].reset_index(drop=True), measured], axis=1)
 
 
-def _describe(path):
-    samples = read_audio(path).astype(np.float32) / FULL_SCALE
+def _describe(samples):
+    samples = samples.astype(np.float32) / FULL_SCALE
     level = 10 * np.log10(np.mean(np.square(samples, dtype=np.float64)))
     centroid = librosa.feature.spectral_centroid(y=samples, sr=SAMPLE_RATE)
     return len(samples) / SAMPLE_RATE, level, np.median(centroid)

@@ -4,7 +4,7 @@ import librosa
 import numpy as np
 import pandas as pd
 
-from genre_lib.corpus.audio import read_audio
+from genre_lib.corpus.store import track_reader
 from genre_lib.corpus.tracks import usable
 from genre_lib.progress import thread_map
 from genre_lib.waveform import SAMPLE_RATE
@@ -126,8 +126,8 @@ def find_distortions(corpus, *, progress=True):
     ``verdict`` (a score of 1 or more), ``reason`` (in words) and the measures.
     """
     tracks = usable(corpus)
-    bar = {"desc": "Distortions", "unit": "track", "progress": progress}
-    measures = thread_map(lambda path: measure_distortions(read_audio(path)), tracks["path"], **bar)
+    bar, read = {"desc": "Distortions", "unit": "track", "progress": progress}, track_reader(tracks)
+    measures = thread_map(lambda name: measure_distortions(read(name)), tracks["track_id"], **bar)
     table = tracks[["track_id"]].copy()
     table["score"] = [max(m[k] / LIMITS[k] for k in LIMITS) for m in measures]
     table["verdict"] = table["score"] >= 1

@@ -8,7 +8,7 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from genre_lib.corpus.audio import read_audio
+from genre_lib.corpus.store import track_reader
 from genre_lib.corpus.tracks import usable
 from genre_lib.faults.coherence import coherence
 from genre_lib.faults.landmarks import find_landmarks, match_all
@@ -43,15 +43,15 @@ def find_same_recordings(corpus, *, progress=True):
     # found: another performance of a song, and a copy faster or slower by more than 0.05%.
     tracks = usable(corpus)
     bar = {"desc": "Fingerprints", "unit": "track", "progress": progress}
-    marks = thread_map(lambda path: find_landmarks(read_audio(path)), tracks["path"], **bar)
+    read = track_reader(tracks)
+    marks = thread_map(lambda name: find_landmarks(read(name)), tracks["track_id"], **bar)
     pairs = match_all(marks, min_matches=_WORTH_LISTING, progress=progress)
-    read = lru_cache(maxsize=64)(lambda place: read_audio(tracks["path"][place]))
-    pairs["score"] = [
-        coherence(read(pair.first), read(pair.second), pair.offset_s) for pair in pairs.itertuples()
-    ]
-    pairs["verdict"] = pairs.eval(_SAME_RECORDING)
     pairs.insert(0, "track_id", pairs["first"].map(tracks["track_id"]))
     pairs.insert(1, "other_track_id", pairs["second"].map(tracks["track_id"]))
+    read = lru_cache(maxsize=64)(read)
+    ends = zip(pairs["track_id"], pairs["other_track_id"], pairs["offset_s"], strict=True)
+    pairs["score"] = [coherence(read(one), read(other), offset) for one, other, offset in ends]
+    pairs["verdict"] = pairs.eval(_SAME_RECORDING)
     pairs["group"] = pairs["first"].map(repetition_groups(tracks, pairs)).where(pairs["verdict"])
     pairs = pairs.drop(columns=["first", "second"])
     order = ["verdict", "score", "track_id", "other_track_id"]

@@ -71,11 +71,13 @@ def open_workspace(profile=None, data=None, home=None):
     if is_demo:
         folder = home / "data" / "demo"
         make_demo_corpus(folder)
-    corpus = load_corpus(folder, min_samples=profile.window, progress=False)
+    cache = home / "cache"
+    corpus = load_corpus(folder, min_samples=profile.window, progress=False, cache=cache)
     require_divisible(corpus, profile.n_partitions, folder)
-    store = build_store(corpus, home / "cache")
+    store = build_store(corpus, cache)
+    corpus.attrs["store"] = str(store.folder.resolve())  # where `track_reader` finds the samples
     name = "demo corpus" if is_demo else f"corpus {folder.resolve().name}"
-    return Workspace(profile, name, is_demo, corpus, store, home / "runs", home / "cache")
+    return Workspace(profile, name, is_demo, corpus, store, home / "runs", cache)
 
 
 def _folder(data):

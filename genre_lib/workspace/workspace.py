@@ -117,8 +117,7 @@ class Workspace:
 
     def samples(self, track_id):
         """Read a usable track: int16, shape (n_samples,), at 22 050 Hz."""
-        track = self.store.tracks.set_index("track_id").loc[track_id]
-        return self.store.read([track["offset"]], track["n_samples"])[0]
+        return self.store.read_track(track_id)
 
     def runs(self, *only):
         """Return a dict of Phase to list of RunResult, training the runs that are not kept yet.

@@ -1,7 +1,14 @@
-import pytest
-from tones import TINY, write_tones
+import shutil
+from pathlib import Path
+from unittest.mock import Mock
 
-from genre_lib.corpus import CorpusError
+import numpy as np
+import pandas as pd
+import pytest
+from tones import TINY, write_tone, write_tones
+
+from genre_lib.corpus import CorpusError, describe_tracks, load_corpus, read_audio, usable
+from genre_lib.faults import find_distortions, find_same_recordings
 from genre_lib.workspace import choose_profile, open_workspace
 
 
@@ -12,6 +19,32 @@ def test_a_corpus_is_opened_under_a_profile(tone_folder, tmp_path):
     assert not workspace.is_demo
     assert len(workspace.tracks) == 14
     assert open_workspace("smoke", tone_folder, tmp_path).profile.name == "smoke"
+
+
+def test_an_opened_corpus_is_not_decoded_again(tone_folder, tmp_path, monkeypatch):
+    folder = Path(shutil.copytree(tone_folder, tmp_path / "corpus"))
+    (folder / "low/broken.wav").write_text("no sound")
+    decode = Mock(side_effect=read_audio)
+    for module in ("reading", "store", "audio"):
+        monkeypatch.setattr(f"genre_lib.corpus.{module}.read_audio", decode)
+    first = open_workspace(TINY, folder, tmp_path)
+    assert decode.call_count == 15
+    second = open_workspace("smoke", folder, tmp_path)
+    assert second.corpus.equals(first.corpus)
+    from_store = (*second.faults, describe_tracks(second.tracks))
+    samples = second.samples("low.00003")
+    assert decode.call_count == 15
+    corpus = load_corpus(folder, min_samples=TINY.window, progress=False)
+    from_files = (
+        find_same_recordings(corpus, progress=False),
+        find_distortions(corpus, progress=False),
+        describe_tracks(usable(corpus)),
+    )
+    for one, other in zip(from_store, from_files, strict=True):
+        pd.testing.assert_frame_equal(one, other)
+    np.testing.assert_array_equal(samples, read_audio(folder / "low/low.00003.wav"))
+    write_tone(folder / "low/low.00003.wav", 3.0, 999)
+    assert open_workspace(TINY, folder, tmp_path).store.fingerprint != first.store.fingerprint
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
