@@ -1,6 +1,7 @@
 import json
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -105,6 +106,16 @@ def test_what_another_version_read_is_read_again(folder, load, monkeypatch):
     load(folder)
     monkeypatch.setattr(reading, "_READER", "another libsndfile")
     assert len(load(folder)[1]) == 3
+
+
+def test_two_that_read_at_once_decode_each_file_once(folder, tmp_path, monkeypatch):
+    spy = Mock(side_effect=read_audio)
+    monkeypatch.setattr(reading, "read_audio", spy)
+    options = {"min_samples": 1, "progress": False, "cache": tmp_path / "cache"}
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(lambda path: load_corpus(path, **options), [folder, folder])
+    assert one.equals(other)
+    assert spy.call_count == 3
 
 
 def test_corpora_do_not_forget_each_other(folder, load, tmp_path):
