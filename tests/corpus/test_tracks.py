@@ -132,3 +132,4 @@ def test_the_real_excerpts(gtzan_mini):
     corpus = load_corpus(gtzan_mini, progress=False)
     assert len(usable(corpus)) == 100
     assert corpus.groupby("genre").size().eq(10).all()
+    assert fingerprint(corpus) == "352e9c5323305887"  # runs are kept under this name
