@@ -82,7 +82,7 @@ def _forward(samples, stem, blocks, last, dense):
 
 
 def _folded_block(block):
-    shortcut = block.shortcut_conv and _folded(block.shortcut_conv, block.shortcut_norm) or ()
+    shortcut = (block.shortcut_conv and _folded(block.shortcut_conv, block.shortcut_norm)) or ()
     return _folded(block.conv1, block.norm1), _folded(block.conv2, block.norm2), shortcut
 
 
