@@ -9,6 +9,7 @@ import nbformat
 import papermill
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.utils import run_sync
 from nbclient.exceptions import DeadKernelError
 from tqdm import tqdm
 
@@ -90,6 +91,10 @@ def _run_notebook(notebook, target, parameters):
             f"{where if died else f'{notebook.name}: {error}'}. Finished runs are kept, and an "
             "unfinished one resumes after its last complete epoch: call again."
         ) from error
+    finally:
+        # Papermill leaves a kernel that it was given, and all that this holds, as it is.
+        if kernel.has_kernel:
+            run_sync(kernel.shutdown_kernel)(now=True)
 
 
 def _cell(notebook):

@@ -5,6 +5,7 @@ import os
 import sys
 
 import nbformat
+import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
@@ -20,6 +21,14 @@ def notebook_of(path, *cells):
     return path
 
 
+def kernels_alive():
+    return [
+        process
+        for process in psutil.Process().children(recursive=True)
+        if process.status() != psutil.STATUS_ZOMBIE and "ipykernel" in " ".join(process.cmdline())
+    ]
+
+
 def test_notebooks_are_executed_with_their_parameters(tmp_path):
     first, second = (notebook_of(tmp_path / f"{name}.ipynb", "print(n)") for name in "ab")
     (tmp_path / "out" / "notebooks").mkdir(parents=True)
@@ -29,6 +38,7 @@ def test_notebooks_are_executed_with_their_parameters(tmp_path):
     assert sorted(executed) == sorted((tmp_path / "out" / "notebooks").iterdir())
     for path in executed:
         assert nbformat.read(path, 4).cells[-1].outputs[0].text == "7\n"
+    assert kernels_alive() == []
 
 
 def test_what_would_come_out_the_same_is_not_executed_again(tmp_path):
@@ -67,6 +77,7 @@ def test_a_notebook_that_fails_is_named_with_its_cell(tmp_path):
     # As far as it went, for a look.
     cells = nbformat.read(tmp_path / "out" / "notebooks" / "bad.ipynb", 4).cells
     assert cells[-1].outputs[0].ename == "RuntimeError"
+    assert kernels_alive() == []
 
 
 @pytest.mark.parametrize(
