@@ -6,8 +6,21 @@ batches: it counts on across epochs, never applies the batches left over at the 
 batch full weight, and runs schedules and callbacks per batch of 10.
 """
 
+import functools
+
 import keras
 import numpy as np
+
+from genre_lib.network.batch_losses import (
+    check_added_losses,
+    count_examples,
+    map_arrays,
+    needs_whole_batch,
+    pull,
+    put_together,
+    take_apart,
+)
+from genre_lib.network.jax_update import JaxUpdate
 
 
 @keras.saving.register_keras_serializable(package="genre_lib")
@@ -56,114 +69,129 @@ class GradientAccumulationModel(keras.Model):
 
     def train_step(self, *args):
         """Make one update from one batch: `data` on TensorFlow, `state, data` on JAX."""
-        steps = {"tensorflow": self.tensorflow_step, "jax": self.jax_step}
+        steps = {"tensorflow": self.tensorflow_step, "jax": JaxUpdate(self)}
         backend = keras.backend.backend()
         if backend not in steps:
             raise NotImplementedError(
                 f"Gradient accumulation needs KERAS_BACKEND={' or '.join(steps)}; it is {backend}."
             )
-        for loss in keras.tree.flatten(self.loss):
-            over_batch = getattr(loss, "reduction", "mean")
-            if over_batch not in ("mean", "sum_over_batch_size"):
-                raise ValueError(
-                    f"{loss.name}: reduction={over_batch!r} was given; micro-batches add up only "
-                    "if the loss is the mean, reduction='sum_over_batch_size'."
-                )
         return steps[backend](*args)
 
-    def _objective(self, micro_batch, n_micro_batches):
-        """Run a micro-batch forward, update the metrics and return the scaled loss."""
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(micro_batch)
+    def make_train_function(self, force=False):
+        """Make what `fit` calls for each update."""
+        is_new = force or self.train_function is None
+        super().make_train_function(force)
+        if is_new and keras.backend.backend() == "jax" and JaxUpdate.loops_in_python(self):
+            self.train_function = self._make_function(JaxUpdate(self, compiled=True))
+
+    def objective(self, micro_batch, share, n_micro_batches):
+        """Run a micro-batch forward.
+
+        Returned are what it adds to the loss of the batch, to differentiate, and to the report: the
+        losses that layers added, and the predictions, taken apart.
+        """
+        x, y, sample_weight, *slopes = micro_batch
         y_pred = self(x, training=True)
-        loss = self.compute_loss(x, y, y_pred, sample_weight, training=True)
-        self._loss_tracker.update_state(loss, sample_weight=_size(micro_batch))
-        self.compute_metrics(x, y, y_pred, sample_weight)
-        if self.reduction == "sum":
-            penalties = [v.regularizer(v) for v in self.trainable_variables if v.regularizer]
-            loss = n_micro_batches * loss - (n_micro_batches - 1) * sum(penalties)
+        losses, scale = self.losses, self.optimizer.scale_loss
+        check_added_losses(self)
+        parts = take_apart(y_pred)
+        share = keras.ops.cast(share, keras.config.floatx())
+        added = share * sum(map(keras.ops.sum, losses))
         # The scale keeps small gradients from vanishing in half precision. The optimizer divides by
         # it again, and skips the update if a gradient overflowed.
-        return self.optimizer.scale_loss(loss)
+        if slopes:
+            objective = pull(parts, slopes[0]) + scale(self._aggregate_additional_loss(added))
+        else:
+            # The metrics are told of the whole batch, later.
+            with keras.StatelessScope([(v, v.value) for v in self.metrics_variables]):
+                loss = self.batch_loss(micro_batch, y_pred, losses)
+            objective = scale(share * loss)
+        if self.reduction == "sum":
+            penalties = [v.regularizer(v) for v in self.trainable_variables if v.regularizer]
+            penalty = self._aggregate_additional_loss(share * sum(penalties))
+            n_micro_batches = keras.ops.cast(n_micro_batches, objective.dtype)
+            objective = n_micro_batches * objective - (n_micro_batches - 1) * scale(penalty)
+        return objective, added, parts
+
+    def batch_loss(self, data, y_pred, losses):
+        """Return the loss of predictions, with the losses that layers added to it."""
+        x, y, sample_weight, *_ = data
+        self._losses_override = losses
+        try:
+            return self.compute_loss(x, y, y_pred, sample_weight, training=True)
+        finally:
+            self._losses_override = []
+
+    def report(self, data, parts, added, n_replicas=1):
+        """Tell the metrics of a batch, and return their values so far."""
+        x, y, sample_weight = data
+        y_pred = put_together(parts)
+        loss = self.batch_loss(data, y_pred, [added])
+        self._loss_tracker.update_state(loss * n_replicas, sample_weight=count_examples(data))
+        return self.compute_metrics(x, y, y_pred, sample_weight)
 
     def tensorflow_step(self, data):
         import tensorflow as tf
 
-        size, micro_size = _size(data), self.micro_batch_size
-        n_full, n_left = size // micro_size, size % micro_size
-        n_micro_batches = tf.cast(-(-size // micro_size), "float32")
-        variables = self.trainable_variables
+        data = keras.utils.unpack_x_y_sample_weight(data)
+        size, variables = count_examples(data), self.trainable_variables
+        n_micro_batches, reached = -(-size // self.micro_batch_size), set()
         if not self.optimizer.built:  # the loop reads a loss scale from it
             self.optimizer.build(variables)
+        run = functools.partial(_run_micro_batches, size=size, micro_size=self.micro_batch_size)
+        predictions = _Predictions(self, data, size)
 
-        def add_gradients(gradients, micro_batch):
+        def add(totals, new):
+            reached.update(i for i, gradient in enumerate(new) if gradient is not None)
+            return [t if g is None else t + g for t, g in zip(totals, new, strict=True)]
+
+        def add_micro_batch(carried, rows):
+            totals, parts = carried
+            micro_batch = map_arrays(lambda t: tf.gather(t, rows), batch)
+            share = tf.size(rows) / size
             with tf.GradientTape() as tape:
-                objective = self._objective(micro_batch, n_micro_batches)
-            new = tape.gradient(objective, variables, unconnected_gradients="zero")
-            return _add(gradients, new, _size(micro_batch) / size)
+                objective, added, new_parts = self.objective(micro_batch, share, n_micro_batches)
+            gradients = tape.gradient(objective, variables)
+            return add(totals, [*gradients, added]), predictions.write(parts, rows, new_parts)
 
-        def full(i, gradients):
-            rows = i * micro_size + tf.range(micro_size)
-            micro_batch = _map(lambda t: tf.gather(t, rows), data)
-            return i + 1, add_gradients(gradients, micro_batch)
+        totals = [tf.zeros(v.shape, v.dtype) for v in variables]
+        totals.append(tf.zeros((), keras.config.floatx()))  # losses that layers added
+        batch = data
+        if needs_whole_batch(self):
+            slopes, gradients = self._differentiate_loss(data, run, predictions)
+            batch, totals = (*data, slopes), add(totals, [*gradients, None])
+        (*totals, added), parts = run(add_micro_batch, (totals, predictions.empty))
+        n_replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        logs = self.report(data, predictions.gather(parts), added, n_replicas)
+        gradients = [total if i in reached else None for i, total in enumerate(totals)]
+        if variables:
+            self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        return logs
 
-        def rest(gradients):
-            micro_batch = _map(lambda t: t[n_full * micro_size :], data)
-            return add_gradients(gradients, micro_batch)
+    def _differentiate_loss(self, data, run, predictions):
+        """Differentiate the loss of the whole batch, by its predictions and by the weights."""
+        import tensorflow as tf
 
-        gradients = [tf.zeros(v.shape, v.dtype) for v in variables]
-        # Micro-batches in parallel would all hold their activations. The loop
-        # is the graph's: when that is made, the size of a batch is not known.
-        _, gradients = tf.while_loop(
-            lambda i, _: i < n_full, full, (0, gradients), parallel_iterations=1
-        )
-        if not isinstance(n_left, int):
-            gradients = tf.cond(n_left > 0, lambda: rest(gradients), lambda: gradients)
-        elif n_left:
-            gradients = rest(gradients)
-        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        return self.get_metrics_result()
+        def forward(parts, rows):
+            x = map_arrays(lambda t: tf.gather(t, rows), data[0])
+            return predictions.write(parts, rows, take_apart(self(x, training=True)))
 
-    def jax_step(self, state, data):
-        import jax
-
-        trainable, non_trainable, optimizer, metrics = state
-        size, micro_size = _size(data), self.micro_batch_size
-        n_full, n_micro_batches = size // micro_size, -(-size // micro_size)
-
-        def objective(trainable, non_trainable, metrics, micro_batch):
-            with self._scope(trainable, non_trainable, optimizer, metrics) as scope:
-                loss = self._objective(micro_batch, n_micro_batches)
-            after = self.non_trainable_variables, self.metrics_variables
-            return loss, [[scope.get_current_value(v) for v in variables] for variables in after]
-
-        def add_gradients(carried, micro_batch):
-            gradients, *variables = carried
-            new, variables = differentiate(trainable, *variables, micro_batch)
-            return (_add(gradients, new, _size(micro_batch) / size), *variables), None
-
-        differentiate = jax.grad(objective, has_aux=True)
-        carried = ([jax.numpy.zeros_like(v) for v in trainable], non_trainable, metrics)
-        end = n_full * micro_size
-        if n_full:
-            full = _map(lambda t: t[:end].reshape(n_full, micro_size, *t.shape[1:]), data)
-            carried, _ = jax.lax.scan(add_gradients, carried, full)
-        if end < size:
-            carried, _ = add_gradients(carried, _map(lambda t: t[end:], data))
-        gradients, non_trainable, metrics = carried
-        trainable, optimizer = self.optimizer.stateless_apply(optimizer, gradients, trainable)
-        with self._scope(trainable, non_trainable, optimizer, metrics):
-            logs = self.get_metrics_result()
-        return logs, (trainable, non_trainable, optimizer, metrics)
-
-    def _scope(self, trainable, non_trainable, optimizer, metrics):
-        variables = [*self.trainable_variables, *self.non_trainable_variables]
-        variables += [*self.optimizer.variables, *self.metrics_variables]
-        values = [*trainable, *non_trainable, *optimizer, *metrics]
-        return keras.StatelessScope(list(zip(variables, values, strict=True)), collect_losses=True)
+        # Random numbers and statistics are put back, so that the same happens once more.
+        before = [tf.identity(v) for v in self.non_trainable_variables]
+        parts = run(forward, predictions.empty)
+        for variable, value in zip(self.non_trainable_variables, before, strict=True):
+            variable.assign(value)
+        with tf.GradientTape() as tape, keras.StatelessScope():
+            tape.watch([part for part in parts if part.dtype.is_floating])
+            y_pred = put_together(predictions.gather(parts))
+            loss = self.optimizer.scale_loss(self.batch_loss(data, y_pred, [tf.zeros(())]))
+        slopes, gradients = tape.gradient(loss, [parts, self.trainable_variables])
+        return predictions.gather(slopes), gradients
 
     def get_config(self):
         network = keras.Model(self.input, self.output, name=self.name)
-        settings = {"micro_batch_size": self.micro_batch_size, "reduction": self.reduction}
+        settings = {name: getattr(self, name) for name in ("micro_batch_size", "reduction")}
+        settings["trainable"] = self.trainable
         return {"network": keras.saving.serialize_keras_object(network), **settings}
 
     @classmethod
@@ -173,17 +201,48 @@ class GradientAccumulationModel(keras.Model):
         return cls(network.input, network.output, name=network.name, **config)
 
 
-def _add(totals, gradients, share):
-    """Return the totals with a share of the gradients added."""
-    pairs = zip(totals, gradients, strict=True)
-    return [total + keras.ops.cast(share, total.dtype) * gradient for total, gradient in pairs]
+def _run_micro_batches(function, carried, size, micro_size):
+    """Carry tensors from one micro-batch to the next, on TensorFlow; each is given its rows."""
+    import tensorflow as tf
+
+    n_full, n_left = size // micro_size, size % micro_size
+
+    def full(i, carried):
+        return i + 1, function(carried, i * micro_size + tf.range(micro_size))
+
+    # Micro-batches in parallel would all hold their activations. The loop
+    # is the graph's: when that is made, the size of a batch is not known.
+    _, carried = tf.while_loop(lambda i, _: i < n_full, full, (0, carried), parallel_iterations=1)
+    rest = tf.range(n_full * micro_size, size)
+    if not isinstance(n_left, int):
+        return tf.cond(n_left > 0, lambda: function(carried, rest), lambda: carried)
+    return function(carried, rest) if n_left else carried
 
 
-def _map(function, data):
-    """Apply a function to every array of ``(x, y, sample_weight)``; None stays None."""
-    return keras.tree.map_structure(lambda t: None if t is None else function(t), data)
+class _Predictions:
+    """Puts the predictions of micro-batches in their rows of the batch's, on TensorFlow."""
 
+    def __init__(self, model, data, size):
+        import tensorflow as tf
 
-def _size(data):
-    """Return the number of examples: an int, or a scalar tensor in a TensorFlow graph."""
-    return keras.ops.shape(next(t for t in keras.tree.flatten(data) if t is not None))[0]
+        # What is attached to predictions, and how long they are, one example tells.
+        example = model(map_arrays(lambda t: t[:1], data[0]), training=False)
+        self.example = take_apart(example)
+        self.empty = [
+            tf.zeros(tf.concat([[size], tf.shape(part)[1:]], 0), part.dtype)
+            for part in self.present(self.example)
+        ]
+
+    @staticmethod
+    def present(parts):
+        return [part for part in keras.tree.flatten(parts) if part is not None]
+
+    def write(self, into, rows, parts):
+        import tensorflow as tf
+
+        pairs = zip(into, self.present(parts), strict=True)
+        return [tf.tensor_scatter_nd_update(old, rows[:, None], new) for old, new in pairs]
+
+    def gather(self, written):
+        written = iter(written)
+        return map_arrays(lambda _: next(written), self.example)

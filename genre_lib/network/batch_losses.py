@@ -1,0 +1,101 @@
+"""Losses of a batch whose predictions come in pieces: which of them add up, and the whole again."""
+
+import keras
+from keras import layers
+from keras.src.backend.common.tensor_attributes import get_tensor_attr, set_tensor_attr
+
+# Means over the examples, each of which counts alike. Any other loss is computed from the whole.
+_MEANS = """
+    binary_crossentropy binary_focal_crossentropy categorical_crossentropy
+    categorical_focal_crossentropy categorical_hinge cosine_similarity hinge huber kl_divergence
+    log_cosh mean_absolute_error mean_absolute_percentage_error mean_squared_error
+    mean_squared_logarithmic_error poisson sparse_categorical_crossentropy squared_hinge
+""".split()
+_MEANS = {getattr(keras.losses, name) for name in _MEANS}
+_ATTACHED = "_keras_logits", "_keras_mask"  # to predictions, by Keras, for its losses and metrics
+
+
+def needs_whole_batch(model):
+    """Tell whether the loss of a batch may differ from the mean of those of its micro-batches."""
+    if type(model).compute_loss is not keras.Model.compute_loss or _is_masked(model):
+        return True
+    # Without an axis besides that of the examples, sample weights meet a loss that is a mean.
+    flat = any(len(tensor.shape) < 2 for tensor in model.outputs)
+    return flat or not all(map(_is_mean, keras.tree.flatten(model.loss)))
+
+
+def _is_masked(model):
+    # A layer made of others passes masks on, but only in computing.
+    inner = set(model._flatten_layers(include_self=False)) - set(model.layers)
+    masking = any(isinstance(x, layers.Masking) or getattr(x, "mask_zero", False) for x in inner)
+    return masking or any(get_tensor_attr(x, "_keras_mask") is not None for x in model.outputs)
+
+
+def _is_mean(loss):
+    if loss is None or str(loss).lower() in ("crossentropy", "ce"):
+        return True
+    loss = keras.losses.get(loss)
+    reduction, settings = getattr(loss, "reduction", "mean"), getattr(loss, "_fn_kwargs", {})
+    if reduction in (None, "none"):
+        raise ValueError(
+            f"{loss.name}: reduction={reduction!r} was given; an update needs one number per batch,"
+            " as from reduction='sum_over_batch_size'."
+        )
+    by_keras = not isinstance(loss, keras.Loss) or type(loss).__module__.startswith("keras.")
+    every_example = settings.get("axis", -1) == -1 and settings.get("ignore_class") is None
+    known = by_keras and getattr(loss, "fn", loss) in _MEANS
+    return known and every_example and reduction in ("mean", "sum_over_batch_size")
+
+
+def check_added_losses(model):
+    """Refuse losses that layers add, unless they are known to be means over the examples."""
+    known = keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2
+    for layer in model._flatten_layers(include_self=False):
+        if layer._get_own_losses() and type(layer.activity_regularizer) not in known:
+            raise ValueError(
+                f"{layer.name}: a loss was added inside this layer, which micro-batches cannot add "
+                "up without knowing whether it is a mean over the examples or their sum. Expected: "
+                "an output of the model with a loss of its own in `compile`."
+            )
+
+
+def take_apart(y_pred):
+    """Return predictions, their logits and their masks; None where Keras attached none."""
+    attached = (
+        keras.tree.map_structure(lambda t, name=name: get_tensor_attr(t, name), y_pred)
+        for name in _ATTACHED
+    )
+    return [y_pred, *attached]
+
+
+def put_together(parts):
+    """Return the predictions with logits and masks attached to them again."""
+
+    def attach(tensor, *attached):
+        for name, value in zip(_ATTACHED, attached, strict=True):
+            if value is not None:
+                set_tensor_attr(tensor, name, value)
+        return tensor
+
+    return keras.tree.map_structure(attach, *parts)
+
+
+def pull(parts, slopes):
+    """Return a number whose gradient by the predictions are the slopes of the batch's loss."""
+    pairs = zip(keras.tree.flatten(parts), keras.tree.flatten(slopes), strict=True)
+    floats = keras.config.floatx()
+    return sum(
+        keras.ops.sum(keras.ops.cast(part, floats) * keras.ops.cast(slope, floats))
+        for part, slope in pairs
+        if slope is not None
+    )
+
+
+def map_arrays(function, data):
+    """Apply a function to every array of a structure; None stays None."""
+    return keras.tree.map_structure(lambda t: None if t is None else function(t), data)
+
+
+def count_examples(data):
+    """Return the number of examples: an int, or a scalar tensor in a TensorFlow graph."""
+    return keras.ops.shape(next(t for t in keras.tree.flatten(data) if t is not None))[0]
