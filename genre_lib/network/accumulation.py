@@ -122,12 +122,10 @@ class GradientAccumulationModel(keras.Model):
         finally:
             self._losses_override = []
 
-    def report(self, data, parts, added, n_replicas=1):
+    def report(self, data, loss, y_pred):
         """Tell the metrics of a batch, and return their values so far."""
         x, y, sample_weight = data
-        y_pred = put_together(parts)
-        loss = self.batch_loss(data, y_pred, [added])
-        self._loss_tracker.update_state(loss * n_replicas, sample_weight=count_examples(data))
+        self._loss_tracker.update_state(loss, sample_weight=count_examples(data))
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
     def tensorflow_step(self, data):
@@ -161,8 +159,10 @@ class GradientAccumulationModel(keras.Model):
             slopes, gradients = self._differentiate_loss(data, run, predictions)
             batch, totals = (*data, slopes), add(totals, [*gradients, None])
         (*totals, added), parts = run(add_micro_batch, (totals, predictions.empty))
-        n_replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        logs = self.report(data, predictions.gather(parts), added, n_replicas)
+        y_pred = put_together(predictions.gather(parts))
+        loss = self.batch_loss(data, y_pred, [added])
+        loss *= tf.distribute.get_strategy().num_replicas_in_sync
+        logs = self.report(data, loss, y_pred)
         gradients = [total if i in reached else None for i, total in enumerate(totals)]
         if variables:
             self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
@@ -184,7 +184,7 @@ class GradientAccumulationModel(keras.Model):
         with tf.GradientTape() as tape, keras.StatelessScope():
             tape.watch([part for part in parts if part.dtype.is_floating])
             y_pred = put_together(predictions.gather(parts))
-            loss = self.optimizer.scale_loss(self.batch_loss(data, y_pred, [tf.zeros(())]))
+            loss = self.optimizer.scale_loss(self.batch_loss(data, y_pred, [keras.ops.zeros(())]))
         slopes, gradients = tape.gradient(loss, [parts, self.trainable_variables])
         return predictions.gather(slopes), gradients
 

@@ -12,7 +12,8 @@ _MEANS = """
     mean_squared_logarithmic_error poisson sparse_categorical_crossentropy squared_hinge
 """.split()
 _MEANS = {getattr(keras.losses, name) for name in _MEANS}
-_ATTACHED = "_keras_logits", "_keras_mask"  # to predictions, by Keras, for its losses and metrics
+# To predictions, by Keras: a mask and, for the cross-entropies of TensorFlow, logits.
+_ATTACHED = ["_keras_mask", *["_keras_logits"] * (keras.backend.backend() == "tensorflow")]
 
 
 def needs_whole_batch(model):
@@ -60,7 +61,7 @@ def check_added_losses(model):
 
 
 def take_apart(y_pred):
-    """Return predictions, their logits and their masks; None where Keras attached none."""
+    """Return predictions, and what Keras attached to each of them or None."""
     attached = (
         keras.tree.map_structure(lambda t, name=name: get_tensor_attr(t, name), y_pred)
         for name in _ATTACHED
@@ -69,7 +70,7 @@ def take_apart(y_pred):
 
 
 def put_together(parts):
-    """Return the predictions with logits and masks attached to them again."""
+    """Return the predictions with masks and logits attached to them again."""
 
     def attach(tensor, *attached):
         for name, value in zip(_ATTACHED, attached, strict=True):

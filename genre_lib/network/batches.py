@@ -40,6 +40,15 @@ class SegmentBatches(keras.utils.PyDataset):
         self.epoch = -1
         self.on_epoch_end()
 
+    def on_epoch_begin(self):
+        # On JAX, Keras' queue serves what was read ahead for one epoch in the next one, too.
+        if keras.backend.backend() == "jax" and (self.workers > 1 or self.use_multiprocessing):
+            raise ValueError(
+                f"workers={self.workers}, use_multiprocessing={self.use_multiprocessing}: on JAX, "
+                "Keras then gives some segments twice and others never. Expected: one worker and "
+                "no multiprocessing."
+            )
+
     def on_epoch_end(self):
         self.epoch += 1
         self.order = np.arange(len(self.starts))

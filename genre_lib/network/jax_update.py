@@ -68,9 +68,7 @@ class JaxUpdate:
 
         if n_full and isinstance(jax.tree.leaves(data)[0], jax.core.Tracer):
             first = n_full * micro_size
-            full = map_arrays(
-                lambda t: t[:first].reshape(n_full, micro_size, *t.shape[1:]), data
-            )
+            full = map_arrays(lambda t: t[:first].reshape(n_full, micro_size, *t.shape[1:]), data)
             carried, result = jax.lax.scan(step, carried, full)
             results.append(jax.tree.map(lambda t: t.reshape(-1, *t.shape[2:]), result))
         for start in range(first, size, micro_size):
@@ -91,7 +89,7 @@ class JaxUpdate:
 
         def loss(parts, trainable):
             with self.scope((trainable, *others), non_trainable):
-                loss = self.model.batch_loss(data, put_together(parts), [jax.numpy.zeros(())])
+                loss = self.model.batch_loss(data, put_together(parts), [keras.ops.zeros(())])
                 return self.model.optimizer.scale_loss(loss)
 
         slopes, gradients = jax.grad(loss, (0, 1), allow_int=True)(_join(results), trainable)
@@ -116,7 +114,9 @@ class JaxUpdate:
         trainable, non_trainable, optimizer, metrics = state
         *gradients, added = totals
         with self.scope((trainable, optimizer, metrics), non_trainable) as scope:
-            logs = self.model.report(data, _join(results), added)
+            loss = self.model.batch_loss(data, put_together(_join(results)), [added])
+            # On JAX, Keras' metrics are not told of masks.
+            logs = self.model.report(data, loss, _join(results)[0])
             metrics = [scope.get_current_value(v) for v in self.model.metrics_variables]
         optimize = self.model.optimizer.stateless_apply
         trainable, optimizer = optimize(optimizer, gradients, trainable)

@@ -15,6 +15,7 @@ from genre_lib.waveform import FULL_SCALE, SHORTEST_WINDOW, WINDOW
 RESIDUAL_FILTERS = (128, 128, 256, 256, 256, 256, 256, 256, 512)
 """Filters of the nine residual blocks, each followed by max-pooling by three."""
 
+NORMALIZATIONS = "batch", "group"
 SLOPE = 0.3  # inside the residual blocks; outside, the same as the default of Keras' LeakyReLU
 
 LAYOUT = {"data_format": "channels_last"}  # as the arrays are, whatever a user's keras.json says
@@ -122,6 +123,9 @@ def max_pool(x, size):
 
 
 def _normalization(filters, normalization, bn_momentum, dtype, name):
+    if normalization not in NORMALIZATIONS:
+        expected = " or ".join(map(repr, NORMALIZATIONS))
+        raise ValueError(f"normalization={normalization!r} was given; expected {expected}.")
     if normalization == "group":
         return layers.GroupNormalization(math.gcd(8, filters), dtype=dtype, name=name)
     return FusedBatchNormalization(momentum=bn_momentum, dtype=dtype, name=name)
@@ -197,7 +201,7 @@ def build_resnet1d(
     --------
     >>> model = build_resnet1d(width=0.125, l2=0.001)
     """
-    _check(input_samples, n_classes, width, l2, dropout, bn_momentum, l2_reading, normalization)
+    _check(input_samples, n_classes, width, l2, dropout, bn_momentum, l2_reading)
     stem, *blocks = [max(1, round(count * width)) for count in (128, *RESIDUAL_FILTERS)]
     settings = {"normalization": normalization, "bn_momentum": bn_momentum, "dtype": dtype}
     if l2_reading == "mean":  # over all kernel weights of the blocks, from n filters to m
@@ -225,7 +229,7 @@ def build_resnet1d(
     return keras.Model(inputs, outputs, name="resnet1d")
 
 
-def _check(input_samples, n_classes, width, l2, dropout, bn_momentum, l2_reading, normalization):
+def _check(input_samples, n_classes, width, l2, dropout, bn_momentum, l2_reading):
     enough = f"{SHORTEST_WINDOW} or more (2.68 s) for stride and nine poolings: use a longer window"
     expectations = {
         "input_samples": (input_samples, input_samples >= SHORTEST_WINDOW, enough),
@@ -235,7 +239,6 @@ def _check(input_samples, n_classes, width, l2, dropout, bn_momentum, l2_reading
         "dropout": (dropout, 0 <= dropout < 1, "a value in [0, 1)"),
         "bn_momentum": (bn_momentum, 0 <= bn_momentum < 1, "a value in [0, 1)"),
         "l2_reading": (l2_reading, l2_reading in ("sum", "mean"), "'sum' or 'mean'"),
-        "normalization": (normalization, normalization in ("batch", "group"), "'batch' or 'group'"),
     }
     for name, (value, as_expected, expected) in expectations.items():
         if not as_expected:

@@ -99,6 +99,18 @@ def test_samples_travel_as_sixteen_bits(store):
     assert arrived == {"int16"}
 
 
+def test_several_workers_are_refused_where_keras_mixes_up_epochs(store):
+    data = short_batches(store, seed=3)
+    data.workers = 3
+    if keras.backend.backend() == "jax":
+        with pytest.raises(ValueError, match=r"workers=3.*one worker"):
+            short_network().fit(data, verbose=0)
+        return
+    single = short_batches(store, seed=3)
+    losses = [short_network().fit(d, epochs=3, verbose=0).history["loss"] for d in (data, single)]
+    np.testing.assert_allclose(*losses, rtol=1e-6)
+
+
 @on_jax
 def test_segments_are_the_same_from_the_device(store):
     starts = np.array([4000, 0, 17, 3999])

@@ -221,6 +221,11 @@ def test_the_network_is_the_same_whatever_keras_json_says(settings, samples, tmp
         np.testing.assert_array_equal(found, expected)
 
 
+def test_a_block_refuses_an_unknown_normalization():
+    with pytest.raises(ValueError, match="normalization='layer'.*'batch' or 'group'"):
+        Res1D(8, normalization="layer")
+
+
 def blocks(normalization, rematerialize):
     """Two residual blocks, one with a convolution in its shortcut, on a short input."""
     keras.utils.set_random_seed(1)
