@@ -90,7 +90,7 @@ class GradientAccumulationModel(keras.Model):
         Returned are what it adds to the loss of the batch, to differentiate, and to the report: the
         losses that layers added, and the predictions, taken apart.
         """
-        x, y, sample_weight, *slopes = micro_batch
+        x, _, _, *slopes = micro_batch
         y_pred = self(x, training=True)
         losses, scale = self.losses, self.optimizer.scale_loss
         check_added_losses(self)

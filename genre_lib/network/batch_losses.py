@@ -1,17 +1,23 @@
 """Losses of a batch whose predictions come in pieces: which of them add up, and the whole again."""
 
 import keras
-from keras import layers
+from keras import layers, losses
 from keras.src.backend.common.tensor_attributes import get_tensor_attr, set_tensor_attr
 
 # Means over the examples, each of which counts alike. Any other loss is computed from the whole.
-_MEANS = """
-    binary_crossentropy binary_focal_crossentropy categorical_crossentropy
-    categorical_focal_crossentropy categorical_hinge cosine_similarity hinge huber kl_divergence
-    log_cosh mean_absolute_error mean_absolute_percentage_error mean_squared_error
-    mean_squared_logarithmic_error poisson sparse_categorical_crossentropy squared_hinge
-""".split()
-_MEANS = {getattr(keras.losses, name) for name in _MEANS}
+_MEANS = {
+    losses.binary_crossentropy,
+    losses.binary_focal_crossentropy,
+    losses.categorical_crossentropy,
+    losses.categorical_focal_crossentropy,
+    losses.categorical_hinge,
+    losses.huber,
+    losses.kl_divergence,
+    losses.mean_absolute_error,
+    losses.mean_squared_error,
+    losses.poisson,
+    losses.sparse_categorical_crossentropy,
+}
 # To predictions, by Keras: a mask and, for the cross-entropies of TensorFlow, logits.
 _ATTACHED = ["_keras_mask", *["_keras_logits"] * (keras.backend.backend() == "tensorflow")]
 
@@ -35,14 +41,14 @@ def _is_masked(model):
 def _is_mean(loss):
     if loss is None or str(loss).lower() in ("crossentropy", "ce"):
         return True
-    loss = keras.losses.get(loss)
+    loss = losses.get(loss)
     reduction, settings = getattr(loss, "reduction", "mean"), getattr(loss, "_fn_kwargs", {})
     if reduction in (None, "none"):
         raise ValueError(
             f"{loss.name}: reduction={reduction!r} was given; an update needs one number per batch,"
             " as from reduction='sum_over_batch_size'."
         )
-    by_keras = not isinstance(loss, keras.Loss) or type(loss).__module__.startswith("keras.")
+    by_keras = not isinstance(loss, losses.Loss) or type(loss).__module__.startswith("keras.")
     every_example = settings.get("axis", -1) == -1 and settings.get("ignore_class") is None
     known = by_keras and getattr(loss, "fn", loss) in _MEANS
     return known and every_example and reduction in ("mean", "sum_over_batch_size")

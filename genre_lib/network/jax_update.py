@@ -1,5 +1,7 @@
 """One update from micro-batches on JAX, where a training step is a function of its state."""
 
+import operator
+
 import keras
 
 from genre_lib.network.batch_losses import (
@@ -72,8 +74,8 @@ class JaxUpdate:
             carried, result = jax.lax.scan(step, carried, full)
             results.append(jax.tree.map(lambda t: t.reshape(-1, *t.shape[2:]), result))
         for start in range(first, size, micro_size):
-            end = start + micro_size
-            carried, result = step(carried, map_arrays(lambda t: t[start:end], data))
+            rows = slice(start, start + micro_size)
+            carried, result = step(carried, map_arrays(operator.itemgetter(rows), data))
             results.append(result)
         return carried, results
 

@@ -315,12 +315,12 @@ def train(kind, case, **kwargs):
     keras.config.set_floatx(case.get("floatx", "float32"))
     keras.config.set_dtype_policy(case.get("policy", case.get("floatx", "float32")))
     x, y = case.get("x", X), case.get("y", LABELS)
-    inputs = (
-        {n: keras.Input(v.shape[1:], name=n) for n, v in x.items()} if isinstance(x, dict) else None
-    )
-    if inputs is None:
-        shape = (None, *x.shape[2:]) if x.ndim > 2 or x is WORDS else x.shape[1:]
-        inputs = keras.Input(shape, dtype="int32" if x is WORDS else None)
+    if isinstance(x, dict):
+        inputs = {name: keras.Input(array.shape[1:], name=name) for name, array in x.items()}
+    elif x is WORDS:
+        inputs = keras.Input((None,), dtype="int32")
+    else:
+        inputs = keras.Input(x.shape[1:])
     model = kind(inputs, case.get("network", network)(inputs), **kwargs)
     model.compile(
         case.get("optimizer", lambda: optimizers.SGD(case.get("rate", 0.2), momentum=0.5))(),

@@ -222,7 +222,7 @@ def test_the_network_is_the_same_whatever_keras_json_says(settings, samples, tmp
 
 
 def test_a_block_refuses_an_unknown_normalization():
-    with pytest.raises(ValueError, match="normalization='layer'.*'batch' or 'group'"):
+    with pytest.raises(ValueError, match=r"normalization='layer'.*'batch' or 'group'"):
         Res1D(8, normalization="layer")
 
 
