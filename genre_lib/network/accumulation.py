@@ -20,18 +20,22 @@ from genre_lib.network.batch_losses import (
     put_together,
     take_apart,
 )
-from genre_lib.network.jax_update import JaxUpdate
 
 
 @keras.saving.register_keras_serializable(package="genre_lib")
 class GradientAccumulationModel(keras.Model):
     """A Keras model that runs each batch in micro-batches and makes one update from it.
 
-    The batch size given to `fit` is the effective one; only the activations of one micro-batch are
-    in memory at a time. With B examples in a batch and n_i in micro-batch i, the gradient is the
-    sum over i of (n_i / B) times the gradient of (mean loss of micro-batch i + penalties). An
-    uneven last batch is exact and makes its own update, and a penalty counts once per update.
-    Batch normalisation sees one micro-batch at a time, and each moves the moving statistics.
+    The batch size given to `fit` is the effective one; in memory are the predictions of a batch,
+    but the activations of only one micro-batch at a time. With B examples in a batch and n_i in
+    micro-batch i, the gradient is the sum over i of (n_i / B) times the gradient of (mean loss of
+    micro-batch i + penalties). An uneven last batch is exact and makes its own update, and a
+    penalty counts once per update. Batch normalisation sees one micro-batch at a time, and each
+    moves the moving statistics.
+
+    A loss that is not known to be a mean over the examples (one with a mask or `ignore_class`, a
+    function of your own) is first differentiated by the predictions of the whole batch. They take
+    one more forward pass, about a third of the time. Metrics are given whole batches.
 
     Parameters
     ----------
@@ -48,7 +52,8 @@ class GradientAccumulationModel(keras.Model):
     Raises
     ------
     ValueError
-        If an argument is out of range or, in training, a loss is not a mean over the batch.
+        If an argument is out of range or, in training, a layer adds a loss to the model that is
+        not known to be a mean over the examples.
 
     Examples
     --------
@@ -69,27 +74,28 @@ class GradientAccumulationModel(keras.Model):
 
     def train_step(self, *args):
         """Make one update from one batch: `data` on TensorFlow, `state, data` on JAX."""
-        steps = {"tensorflow": self.tensorflow_step, "jax": JaxUpdate(self)}
         backend = keras.backend.backend()
-        if backend not in steps:
+        if backend not in ("tensorflow", "jax"):
             raise NotImplementedError(
-                f"Gradient accumulation needs KERAS_BACKEND={' or '.join(steps)}; it is {backend}."
+                f"Gradient accumulation needs KERAS_BACKEND=tensorflow or jax; it is {backend}."
             )
-        return steps[backend](*args)
+        return self._jax_update()(*args) if backend == "jax" else self.tensorflow_step(*args)
 
     def make_train_function(self, force=False):
         """Make what `fit` calls for each update."""
-        is_new = force or self.train_function is None
+        is_made = self.train_function is not None and not force
         super().make_train_function(force)
-        if is_new and keras.backend.backend() == "jax" and JaxUpdate.loops_in_python(self):
-            self.train_function = self._make_function(JaxUpdate(self, compiled=True))
+        on_jax = keras.backend.backend() == "jax" and not is_made
+        if on_jax and (update := self._jax_update()).is_better_in_parts():
+            self.train_function = self._make_function(update.compiled())
+
+    def _jax_update(self):
+        from genre_lib.network.jax_update import JaxUpdate  # which imports JAX
+
+        return JaxUpdate(self)
 
     def objective(self, micro_batch, share, n_micro_batches):
-        """Run a micro-batch forward.
-
-        Returned are what it adds to the loss of the batch, to differentiate, and to the report: the
-        losses that layers added, and the predictions, taken apart.
-        """
+        """Return a micro-batch's part of the loss, of the losses of layers, and of predictions."""
         x, _, _, *slopes = micro_batch
         y_pred = self(x, training=True)
         losses, scale = self.losses, self.optimizer.scale_loss

@@ -2,6 +2,7 @@
 
 import operator
 
+import jax
 import keras
 
 from genre_lib.network.batch_losses import (
@@ -14,34 +15,26 @@ from genre_lib.network.batch_losses import (
 
 
 class JaxUpdate:
-    """Makes one update of a `GradientAccumulationModel`, as a training step of Keras on JAX.
+    """Makes one update of a `GradientAccumulationModel`, as a training step of Keras on JAX."""
 
-    Whoever compiles all of it gets a loop of XLA over the micro-batches. In such a loop, XLA's
-    convolutions on a CPU take many times as long. `compiled` is therefore for a loop in Python:
-    each part of the update is compiled, and the whole is not.
-    """
-
-    def __init__(self, model, compiled=False):
+    def __init__(self, model):
         self.model = model
-        if compiled:
-            import jax
 
-            # Each takes over the memory of what it returns anew.
-            self.run_forward = jax.jit(self.run_forward)
-            self.differentiate_loss = jax.jit(self.differentiate_loss)
-            self.add_gradients = jax.jit(self.add_gradients, donate_argnums=0)
-            self.finish = jax.jit(self.finish, donate_argnums=0)
-
-    @staticmethod
-    def loops_in_python(model):
-        import jax
-
+    def is_better_in_parts(self):
+        # In a loop compiled by XLA, convolutions on a CPU take many times as long.
         on_cpu = jax.default_backend() == "cpu" and keras.distribution.distribution() is None
-        return on_cpu and model.jit_compile and not model.run_eagerly
+        return on_cpu and self.model.jit_compile and not self.model.run_eagerly
+
+    def compiled(self):
+        """Compile the parts of the update, and leave the loop over micro-batches to Python."""
+        self.run_forward = jax.jit(self.run_forward)
+        self.differentiate_loss = jax.jit(self.differentiate_loss)
+        # These two return in the memory of their first argument.
+        self.add_gradients = jax.jit(self.add_gradients, donate_argnums=0)
+        self.finish = jax.jit(self.finish, donate_argnums=0)
+        return self
 
     def __call__(self, state, data):
-        import jax
-
         data = keras.utils.unpack_x_y_sample_weight(data)
         trainable, non_trainable, optimizer, metrics = state
         constant = trainable, optimizer, metrics
@@ -59,8 +52,6 @@ class JaxUpdate:
 
     def loop(self, function, carried, constant, data):
         """Carry values from one micro-batch to the next, and list the other results."""
-        import jax
-
         size, micro_size, first = count_examples(data), self.model.micro_batch_size, 0
         n_full, n_micro_batches, results = size // micro_size, -(-size // micro_size), []
 
@@ -85,8 +76,6 @@ class JaxUpdate:
         return self.after(scope), parts
 
     def differentiate_loss(self, state, data, results):
-        import jax
-
         trainable, non_trainable, *others = state
 
         def loss(parts, trainable):
@@ -99,8 +88,6 @@ class JaxUpdate:
         return jax.tree.map(lambda t: None if t.dtype == empty else t, slopes), gradients
 
     def add_gradients(self, carried, constant, micro_batch, share, n_micro_batches):
-        import jax
-
         totals, non_trainable = carried
 
         def objective(trainable):
@@ -138,6 +125,4 @@ class JaxUpdate:
 
 def _join(results):
     """Put the predictions of micro-batches one after the other."""
-    import jax
-
     return jax.tree.map(lambda *pieces: jax.numpy.concatenate(pieces), *results)

@@ -46,12 +46,6 @@ def shared(x):
     return classes(layer(layer(x)))
 
 
-def nested(x):
-    inputs = keras.Input((6,))
-    inner = keras.Model(inputs, layers.Dense(4, activation="tanh")(inputs))
-    return classes(inner(x))
-
-
 def tagger(x, masked=True):
     return classes(layers.Embedding(9, 4, mask_zero=masked)(x))
 
@@ -137,15 +131,6 @@ def contrastive(y, p):
     return -ops.mean(alike * ops.log_softmax(ops.matmul(p, ops.transpose(p)), axis=-1), axis=-1)
 
 
-def variance_of_batch(y, p):
-    return ops.square(ops.std(p, axis=0) - 1)
-
-
-class Squared(losses.Loss):
-    def call(self, y_true, y_pred):
-        return ops.square(y_true - y_pred)
-
-
 class RootMeanSquare(losses.Loss):
     def call(self, y_true, y_pred):
         return ops.sqrt(ops.mean(ops.square(y_true - y_pred)))
@@ -166,13 +151,8 @@ REAL = {"y": SHARES}
 CASES = {
     "sparse cross-entropy": {},
     "cross-entropy, smoothed": {"loss": crossentropy(label_smoothing=0.1), **REAL},
-    "cross-entropy by its short name": {"loss": "ce"},
-    "binary": {"network": level, "loss": "binary_crossentropy", "y": ONE > 0.5, "rate": 0.01},
-    "focal": {"loss": losses.CategoricalFocalCrossentropy(), **REAL},
     "cosine similarity": {"loss": "cosine_similarity", **REAL},
     "cross-entropy over another axis": {"loss": losses.BinaryCrossentropy(axis=0), **REAL},
-    "one number each": {"network": level, "loss": "mse", "y": ONE},
-    "no axis but the examples'": {"network": flat_level, "loss": "mse", "y": ONE[:, 0]},
     "no other axis, weighted": {
         "network": flat_level,
         "loss": "mse",
@@ -180,7 +160,6 @@ CASES = {
         "fit": {"sample_weight": WEIGHTS},
     },
     "certain beyond rounding": {"network": certain, "loss": summed},
-    "a mask": {"network": tagger, **WORDY, "metrics": ["accuracy"]},
     "a mask, in a model within": {"network": nested_tagger, **WORDY},
     "a mask, weighted steps": {
         "network": tagger,
@@ -195,11 +174,6 @@ CASES = {
         "y": STEPS[..., None],
         "loss": "mse",
     },
-    "weighted steps": {
-        "network": unmasked_tagger,
-        **WORDY,
-        "fit": {"sample_weight": STEPS},
-    },
     "ignored class": {
         "network": unmasked_tagger,
         "x": WORDS,
@@ -213,14 +187,10 @@ CASES = {
         "loss": mean_of_counted,
     },
     "a function that sums": {"loss": summed},
-    "a function that takes the mean": {"loss": mean_of_all, **REAL},
     "a function of each example": {"loss": mean_of_each, **REAL, "fit": {"sample_weight": WEIGHTS}},
-    "a function of the whole batch": {"loss": variance_of_batch, **REAL},
     "contrastive": {"network": raw_embedding, "loss": contrastive},
-    "a class of one's own": {"loss": Squared(), **REAL},
     "a root": {"loss": RootMeanSquare(), **REAL},
     "Dice": {"loss": losses.Dice(), **REAL},
-    "Tversky": {"loss": losses.Tversky(), **REAL},
     "circle": {"network": raw_embedding, "loss": losses.Circle(gamma=2), "rate": 0.01},
     "sum": {"loss": sparse(reduction="sum"), "rate": 0.01},
     "mean by weight": {
@@ -264,26 +234,19 @@ CASES = {
     "partly frozen": {"network": partly_frozen},
     "nothing to train": {"network": all_frozen},
     "a shared layer": {"network": shared},
-    "a model within": {"network": nested, "loss": summed},
-    "mixed_float16": {"policy": "mixed_float16", "rtol": 1e-2},
     "mixed_float16, and a function that sums": {
         "policy": "mixed_float16",
         "loss": summed,
         "rtol": 1e-2,
     },
     "mixed_bfloat16": {"policy": "mixed_bfloat16", "rtol": 5e-2},
-    "float64": {"floatx": "float64"},
     "float64, and a function that sums": {"floatx": "float64", "loss": summed},
-    "scaled loss": {"optimizer": lambda: optimizers.LossScaleOptimizer(optimizers.SGD(0.1))},
     "scaled loss that sums": {
         "loss": summed,
         "network": penalised,
         "optimizer": lambda: optimizers.LossScaleOptimizer(optimizers.SGD(0.1)),
     },
     "clipped": {"optimizer": lambda: optimizers.Adam(0.1, global_clipnorm=0.01)},
-    "moving average": {
-        "optimizer": lambda: optimizers.SGD(0.1, use_ema=True, ema_overwrite_frequency=2)
-    },
     "metrics of the whole batch": {
         "metrics": ["accuracy", share_of_batch],
         "weighted": ["sparse_categorical_crossentropy"],
