@@ -38,16 +38,21 @@ CHANGES = {
     "max_segments": 1,
     "batch_size": 2,
     "epochs": 12,
+    "l2_lambdas": (),
+    "protocols": ("original",),
+    "variants": (),
 }
-RUNS = plan(dataclasses.replace(SMOKE, **CHANGES), NORMAL)
+RUNS = plan(dataclasses.replace(SMOKE, **CHANGES))
+SMALLER = f"""
+SMOKE = dataclasses.replace(SMOKE, **{CHANGES})
+PROFILES["smoke"] = SMOKE
+"""
 
 PARAMETERS = "profile = None\ndata = None"
-TRAIN = f"""
-import dataclasses
-from genre_lib import get_profile, open_workspace
+TRAIN = """
+from genre_lib import open_workspace
 from genre_lib.experiment import NORMAL
-small = dataclasses.replace(get_profile(profile), **{CHANGES})
-runs = open_workspace(small, data).runs(NORMAL)[NORMAL]
+runs = open_workspace(profile, data).runs(NORMAL)[NORMAL]
 """
 SHOW = """
 from genre_lib.display import show_figure, show_table
@@ -189,6 +194,8 @@ def make_project(copy_library, tone_folder, tone_corpus, tmp_path_factory):
     def make():
         folder = tmp_path_factory.mktemp("project")
         copy_library(folder)
+        with (folder / "genre_lib" / "experiment" / "profiles.py").open("a") as file:
+            file.write(SMALLER)
         return Project(folder, tone_folder, fingerprint(tone_corpus))
 
     return make

@@ -60,7 +60,8 @@ def list_convolutions(model):
 def _convolutions(model):
     for layer in model.layers:
         if isinstance(layer, Res1D):
-            inputs, outputs = layer.input.shape[1:], layer.output.shape[1:]
+            inputs = layer.input.shape[1:]
+            outputs = inputs[0], layer.filters  # before it pools
             yield layer.conv1, inputs, outputs
             yield layer.conv2, outputs, outputs
             if layer.shortcut_conv is not None:
