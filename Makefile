@@ -54,7 +54,7 @@ data: $(ENV)  ## download GTZAN into the folder DATA
 test: lint  ## lint, unit tests on TensorFlow and in part on JAX, every notebook
 	$(BIN)/python -m pytest tests --ignore=tests/benchmarks -n 2 --dist loadfile
 	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/network tests/experiment/test_checkpoints.py \
-	    -k "not memory"
+	    -k "not memory" -n 2 --dist loadfile
 	@# Each cell is compared with its stored output, but for those that another profile, or the
 	@# time that it takes, changes: they are tagged.
 	JUPYTER_PATH= GENRE_PROFILE=smoke TQDM_DISABLE=1 TF_CPP_MIN_LOG_LEVEL=3 \

@@ -86,8 +86,8 @@ show_figure(residual_block(), "The residual block, as the original describes it.
 
 # %% [markdown]
 # In code, the block is two methods of a Keras layer: the first half up to the activation, and the
-# second half, which adds the shortcut. (These are the library's own lines, read from where they are
-# run.)
+# second half, which adds the shortcut and pools. (These are the library's own lines, read from where
+# they are run.)
 
 # %%
 from genre_lib.network import Res1D

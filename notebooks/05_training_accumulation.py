@@ -49,7 +49,8 @@ workspace = open_workspace(profile, data)
 #
 # The original changed an optimizer from a forum [@so56946898] to do it, with 8 steps of 10 segments. Here
 # it is the training step of the model, and any optimizer does. These are the library's own lines for
-# TensorFlow (`jax_step`, beside them, does the same on JAX):
+# TensorFlow (`genre_lib/network/jax_update.py` does the same on JAX). The part for a loss that has to see
+# the whole batch is not needed here: cross-entropy is a mean over the segments.
 
 # %%
 from genre_lib.display import show_figure, show_source, show_table, show_text

@@ -20,7 +20,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from genre_lib.binding import bind
 from genre_lib.corpus import fingerprint
-from genre_lib.experiment import NORMAL, SMOKE, KeptRuns, load_network, plan
+from genre_lib.experiment import SMOKE, KeptRuns, load_network, plan
 from genre_lib.files import ROOT
 
 KILLS = int(os.environ.get("KILLS", "3"))
