@@ -1,16 +1,12 @@
 """Prediction without normalisations: they are folded into the convolutions before them."""
 
 import functools
-import math
 
 import keras
 import numpy as np
 
-from genre_lib.network.devices import find_device
 from genre_lib.network.resnet1d import LAYOUT, SLOPE, Res1D
 from genre_lib.waveform import FULL_SCALE
-
-_CACHE = 12 * 2**20  # bytes
 
 
 def predict(model, batches):
@@ -39,21 +35,7 @@ def fold(model):
     weights = stem, [_folded_block(block) for block in blocks], last, layers["output"].weights
     weights = keras.tree.map_structure(keras.ops.convert_to_tensor, weights)
     compiled = _compile(tuple(tuple(array.shape) for array in keras.tree.flatten(weights)))
-    at_a_time = _segments_at_a_time(model)
-
-    def forward(samples):
-        begins = range(0, len(samples), at_a_time)
-        parts = [compiled(samples[i : i + at_a_time], *weights) for i in begins]
-        return keras.ops.concatenate(parts)
-
-    return forward
-
-
-def _segments_at_a_time(model):
-    """Return of how many segments the largest activations stay in a processor's cache."""
-    if keras.backend.backend() != "tensorflow" or find_device().is_gpu:
-        return 1_000  # XLA compiles for each size anew, and a GPU wants many
-    return max(1, _CACHE // (4 * math.prod(model.get_layer("conv_in").output.shape[1:])))
+    return lambda samples: compiled(samples, *weights)
 
 
 @functools.cache

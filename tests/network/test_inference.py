@@ -60,10 +60,3 @@ def test_a_network_that_cannot_be_folded_predicts_as_it_is(choices):
     np.testing.assert_allclose(
         predict(model, Batches()), model.predict(Batches.x, batch_size=3, verbose=0), atol=1e-6
     )
-
-
-def test_however_many_segments_fit_the_cache_the_predictions_are_the_same(monkeypatch):
-    model = network()
-    expected = predict(model, Batches())
-    monkeypatch.setattr("genre_lib.network.inference._CACHE", 0)
-    np.testing.assert_allclose(predict(model, Batches()), expected, atol=1e-6)
