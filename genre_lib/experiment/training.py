@@ -13,7 +13,7 @@ from genre_lib.experiment.kept import KeptRuns
 from genre_lib.experiment.models import Networks
 from genre_lib.experiment.protocols import split_segments
 from genre_lib.network.batch_statistics import ReestimatedStatistics
-from genre_lib.network.batches import SegmentBatches, nearest_samples
+from genre_lib.network.batches import SegmentBatches, feed, nearest_samples
 from genre_lib.network.devices import default_settings, describe_computation
 from genre_lib.network.inference import predict
 from genre_lib.network.memory import check_memory, explain_exhaustion
@@ -90,14 +90,21 @@ def train(model, run, batches, state, made_from, progress=True):
     for _ in range(done):
         batches["train"].on_epoch_end()
     bar = progress_bar(total=epochs, initial=done, desc="  epochs", leave=False, progress=progress)
+    training, validation = feed(batches["train"]), feed(batches["valid"])
+
+    def shuffle(*_):
+        if training is not batches["train"]:  # of which Keras would do it by itself
+            batches["train"].on_epoch_end()
+
+    shuffle()
     follow = keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda _, logs: (bar.set_postfix(logs), bar.update())
+        on_epoch_end=lambda _, logs: (shuffle(), bar.set_postfix(logs), bar.update())
     )
     statistics = [ReestimatedStatistics(batches["statistics"])] if run.phase.reestimates else []
     with bar, explain_exhaustion(run.step_setting, run.step_size):
         model.fit(
-            batches["train"],
-            validation_data=batches["valid"],
+            training,
+            validation_data=validation,
             # One that was interrupted after it had stopped early has no epochs left.
             initial_epoch=epochs if checkpoints.stopped else done,
             epochs=epochs,

@@ -66,6 +66,31 @@ class SegmentBatches(keras.utils.PyDataset):
         return samples[..., np.newaxis], self.labels[rows]
 
 
+def feed(batches):
+    """Return batches as `fit` reads them best: on TensorFlow a tf.data.Dataset, else themselves.
+
+    Who trains on a dataset calls ``batches.on_epoch_end()`` before the first epoch and after each,
+    as Keras does by itself for a PyDataset.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return batches
+    import tensorflow as tf
+
+    samples, labels = batches[0]
+    found = tf.data.Dataset.from_generator(
+        lambda: (batches[index] for index in range(len(batches))),
+        output_signature=(
+            tf.TensorSpec((None, *samples.shape[1:]), samples.dtype),
+            tf.TensorSpec((None,), labels.dtype),
+        ),
+    )
+    options = tf.data.Options()
+    # Keras lets tf.data tune itself, which delays the end of an epoch, at times by seconds.
+    options.autotune.enabled = False
+    count = tf.data.experimental.assert_cardinality(len(batches))
+    return found.apply(count).prefetch(2).with_options(options)
+
+
 class SamplesOnDevice:
     """A store's samples in the memory of JAX's device, where segments are cut out of them."""
 

@@ -7,7 +7,7 @@ import pytest
 from keras import layers
 
 from genre_lib.network import SegmentBatches, batches
-from genre_lib.network.batches import SamplesOnDevice, nearest_samples
+from genre_lib.network.batches import SamplesOnDevice, feed, nearest_samples
 from genre_lib.network.devices import Device
 
 WINDOW = 22_050
@@ -97,6 +97,30 @@ def test_samples_travel_as_sixteen_bits(store):
 
     short_network(Watching).fit(short_batches(store), verbose=0)
     assert arrived == {"int16"}
+
+
+def test_fed_to_fit_they_train_the_same_in_every_epoch(tone_store):
+    segments = tone_store.segments(window=WINDOW).iloc[::3]
+    weights = []
+    for is_fed in (False, True):
+        keras.utils.set_random_seed(0)
+        batches = SegmentBatches(tone_store, segments, 3, window=WINDOW, seed=3)
+        given = feed(batches) if is_fed else batches
+        if given is not batches:
+            batches.on_epoch_end()
+        inputs = keras.Input((WINDOW, 1))
+        x = layers.AveragePooling1D(WINDOW // 20)(layers.Rescaling(1e-4)(inputs))
+        model = keras.Model(inputs, layers.Dense(2, "softmax")(layers.Flatten()(x)))
+        model.compile(keras.optimizers.SGD(0.5), "sparse_categorical_crossentropy")
+        after = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda *_, given=given, batches=batches: (
+                given is batches or batches.on_epoch_end()
+            )
+        )
+        model.fit(given, epochs=3, shuffle=False, verbose=0, callbacks=[after])
+        weights.append(model.get_weights())
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_several_workers_are_refused_where_keras_mixes_up_epochs(store):

@@ -57,7 +57,9 @@ class Project:
 
     def train(self, batch_size, n_batches):
         """Train on some batches."""
-        batches = self._batches(batch_size * n_batches, batch_size, seed=0)
+        from genre_lib.network.batches import feed
+
+        batches = feed(self._batches(batch_size * n_batches, batch_size, seed=0))
         begin = time.perf_counter()
         self.model.fit(batches, epochs=1, shuffle=False, verbose=0)
         return time.perf_counter() - begin
