@@ -14,6 +14,7 @@ from nbclient.exceptions import DeadKernelError
 from tqdm import tqdm
 
 from genre_lib.files import whole_file
+from genre_lib.progress import progress_bar
 
 _STAMP = "genre_lib_made_from"  # in the metadata of an executed notebook
 _BECAUSE = {
@@ -44,9 +45,8 @@ def run_notebooks(notebooks, out, parameters, made_from=""):
     ]
     for path in set(folder.iterdir()) - (set(targets) - {target for _, target, _ in missing}):
         path.unlink()
-    for number, (notebook, target, stamp) in enumerate(
-        tqdm(missing, desc="Notebooks", unit="notebook")
-    ):
+    bar = progress_bar(missing, desc="Notebooks", unit="notebook", progress=bool(missing))
+    for number, (notebook, target, stamp) in enumerate(bar):
         tqdm.write(f"[{number + 1}/{len(missing)}] {notebook.name}", file=sys.stderr)
         _run_notebook(notebook, target, parameters)
         executed = nbformat.read(target, as_version=4)
