@@ -52,7 +52,8 @@ data: $(ENV)  ## download GTZAN into the folder DATA
 	$(BIN)/python -m genre_lib data fetch -- "$$DATA"
 
 test: lint  ## lint, unit tests on TensorFlow and in part on JAX, every notebook
-	$(BIN)/python -m pytest tests --ignore=tests/benchmarks -n 2 --dist loadfile
+	@# The longest first, so that neither of the two processes waits at the end.
+	$(BIN)/python -m pytest tests/robustness tests --ignore=tests/benchmarks -n 2 --dist loadfile
 	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/network tests/experiment/test_checkpoints.py \
 	    -k "not memory" -n 2 --dist loadfile
 	@# Each cell is compared with its stored output, but for those that another profile, or the
