@@ -70,7 +70,7 @@ def compile_model(profile, phase, n_classes, *, rematerialize=False):
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     model.compile(
         optimizer=optimizer,
-        loss="sparse_categorical_crossentropy",
+        loss=keras.losses.SparseCategoricalCrossentropy(dtype="float32"),
         metrics=["accuracy"],
         jit_compile=devices.choose_compilation(profile.jit_compile, device),
     )

@@ -84,3 +84,10 @@ def test_phases_that_compile_the_same_network_share_it():
     model = networks.give(Run(TINY, NORMAL, 0), 2)
     assert networks.give(Run(TINY, patient, 1, seed=1), 2) is model
     assert networks.give(Run(TINY, l2_phase(0.01), 0), 2) is not model
+
+
+def test_a_loss_is_computed_in_single_precision_whatever_keras_json_says(keras_json):
+    samples, labels = np.zeros((2, TINY.window, 1), np.int16), np.zeros(2)
+    expected = compile_model(TINY, NORMAL, 3).evaluate(samples, labels, verbose=0)
+    keras_json(floatx="float16")
+    assert compile_model(TINY, NORMAL, 3).evaluate(samples, labels, verbose=0) == expected
