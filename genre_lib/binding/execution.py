@@ -38,22 +38,21 @@ def run_notebooks(notebooks, out, parameters, made_from=""):
     """
     folder = out / "notebooks"
     folder.mkdir(parents=True, exist_ok=True)
-    stamps = [_stamp(notebook, parameters, made_from) for notebook in notebooks]
-    targets = [folder / notebook.name for notebook in notebooks]
-    missing = [
-        job for job in zip(notebooks, targets, stamps, strict=True) if _read_stamp(job[1]) != job[2]
-    ]
-    for path in set(folder.iterdir()) - (set(targets) - {target for _, target, _ in missing}):
+    targets = {notebook: folder / notebook.name for notebook in notebooks}
+    stamps = {notebook: _stamp(notebook, parameters, made_from) for notebook in notebooks}
+    missing = [n for n in notebooks if _read_stamp(targets[n]) != stamps[n]]
+    kept = {targets[notebook] for notebook in notebooks if notebook not in missing}
+    for path in set(folder.iterdir()) - kept:
         path.unlink()
     bar = progress_bar(missing, desc="Notebooks", unit="notebook", progress=bool(missing))
-    for number, (notebook, target, stamp) in enumerate(bar):
-        tqdm.write(f"[{number + 1}/{len(missing)}] {notebook.name}", file=sys.stderr)
-        _run_notebook(notebook, target, parameters)
-        executed = nbformat.read(target, as_version=4)
-        executed.metadata[_STAMP] = stamp
-        with whole_file(target) as beside:
+    for number, notebook in enumerate(bar, start=1):
+        tqdm.write(f"[{number}/{len(missing)}] {notebook.name}", file=sys.stderr)
+        _run_notebook(notebook, targets[notebook], parameters)
+        executed = nbformat.read(targets[notebook], as_version=4)
+        executed.metadata[_STAMP] = stamps[notebook]
+        with whole_file(targets[notebook]) as beside:
             nbformat.write(executed, beside)
-    return targets
+    return list(targets.values())
 
 
 def _stamp(notebook, parameters, made_from):

@@ -107,15 +107,17 @@ class Res1D(layers.Layer):
         return batch, steps and steps // self.pool_size, self.filters
 
     def get_config(self):
-        names = "filters", "kernel_size", "l2", "bn_momentum", "normalization", "rematerialize"
-        names += ("pool_size",)
+        names = "filters", "kernel_size", "l2", "bn_momentum"
+        names += "normalization", "rematerialize", "pool_size"
         return super().get_config() | {name: getattr(self, name) for name in names}
 
 
 def max_pool(x, size):
     """Return the maximum of every `size` steps; steps left over at the end are dropped."""
-    if keras.backend.backend() != "jax" or size == 1:
-        return keras.ops.max_pool(x, size, size, **LAYOUT) if size > 1 else x
+    if size == 1:
+        return x
+    if keras.backend.backend() != "jax":
+        return keras.ops.max_pool(x, size, size, **LAYOUT)
     # XLA fuses maxima with what comes before and after; its pooling on a CPU is a loop of its own.
     steps, channels = x.shape[1:]
     x = keras.ops.reshape(x[:, : steps // size * size], (-1, steps // size, size, channels))
@@ -260,22 +262,24 @@ def list_layers(model):
     """
     rows = []
     for layer in model.layers:
-        if isinstance(layer, layers.Conv1D | layers.Dense | Res1D):
+        if isinstance(layer, layers.Conv1D | layers.MaxPooling1D | layers.Dense | Res1D):
+            pools, blocks = isinstance(layer, layers.MaxPooling1D), isinstance(layer, Res1D)
             row = {
                 "layer": type(layer).__name__,
                 "filters": getattr(layer, "filters", None),
                 "kernel": np.max(getattr(layer, "kernel_size", 0)) or None,
-                "pool": None,
+                "pool": np.max(layer.pool_size) if pools else None,
                 "stride": np.max(getattr(layer, "strides", 1)),
-                "output": layer.output.shape[1:],
+                "output": (layer.input.shape[1], layer.filters)
+                if blocks
+                else layer.output.shape[1:],
                 "parameters": layer.count_params(),
             }
             rows.append(row)
-        if isinstance(layer, Res1D):  # the block pools last
-            row["output"] = layer.input.shape[1], layer.filters
-            size, none = layer.pool_size, {"filters": None, "kernel": None, "parameters": 0}
-            pooling = {"layer": "MaxPooling1D", "pool": size, "stride": size}
-            rows.append(row | none | pooling | {"output": layer.output.shape[1:]})
+        if isinstance(layer, Res1D) and layer.pool_size > 1:  # a row of its own, as it pools last
+            size, output = layer.pool_size, layer.output.shape[1:]
+            pooling = {"layer": "MaxPooling1D", "pool": size, "stride": size, "parameters": 0}
+            rows.append(pooling | {"output": output})
     times = " \N{MULTIPLICATION SIGN} "
     table = pd.DataFrame(rows)
     return table.assign(output=[times.join(map("{:,}".format, o[::-1])) for o in table["output"]])

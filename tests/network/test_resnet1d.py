@@ -301,3 +301,10 @@ def test_ties_and_negative_zeros_are_pooled_alike_before_and_after_the_activatio
     last = np.asarray(max_pool(keras.ops.leaky_relu(x, 0.3), 3)).ravel()
     np.testing.assert_array_equal(first, last)
     np.testing.assert_allclose(first, [0.0, 2.0, -1.2], rtol=1e-6)
+
+
+def test_a_pooling_apart_from_its_block_is_listed_alike():
+    inputs = keras.Input((20, 4))
+    joined = keras.Model(inputs, Res1D(6, pool_size=3)(inputs))
+    apart = keras.Model(inputs, keras.layers.MaxPooling1D(3)(Res1D(6)(inputs)))
+    assert list_layers(joined).equals(list_layers(apart))
