@@ -77,7 +77,7 @@ def _measure(profile, phase, rematerialize):
     batches = ((x[:count], y[:count]) for count in (_WARM_UP, size, size))
     watch = _Watch()
     follow = LambdaCallback(on_train_batch_begin=watch.begin, on_train_batch_end=watch.end)
-    model.fit(batches, steps_per_epoch=3, callbacks=[follow], verbose=0)
+    model.fit(batches, steps_per_epoch=3, callbacks=[follow], shuffle=False, verbose=0)
     on_gpu = memory_peak()
     return (watch.above if on_gpu is None else on_gpu), watch.seconds
 
