@@ -1,4 +1,4 @@
-"""The demo corpus: ten small synthetic genres with planted faults."""
+"""The demo corpus: ten small synthetic genres, played by bands, with planted faults."""
 
 import collections
 import functools
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import soundfile
 
-from genre_lib.corpus.synthesis import RECIPES, play
+from genre_lib.corpus.synthesis import RECIPES, form_band, play
 from genre_lib.files import locked, remove_leftovers, whole_folder
 from genre_lib.progress import thread_map
 from genre_lib.waveform import FULL_SCALE, SAMPLE_RATE
@@ -29,14 +29,17 @@ _FAULTS = {
     "undecodable": [("jazz", "")],
 }  # fmt: skip
 _FEWEST_TRACKS, _FEWEST_SECONDS, _SHORT_SECONDS = 6, 8, 0.8
+_TRACKS_OF_A_BAND = 3
+_VERSION = {"version": 2}  # to be raised with every change of the sound
 
 
 def make_demo_corpus(folder, tracks_per_genre=18, seconds=9.0, seed=0, progress=True):
     """Make the demo corpus in a folder, unless it is there, and return its planted faults.
 
-    The folder holds ``genres/<genre>/<genre>.00000.wav`` (mono, 16 bit, 22 050 Hz), ``truth.csv``
-    (the faults) and ``demo.json`` (the arguments). It is written completely or not at all, and the
-    same arguments give the same bytes.
+    The folder holds ``genres/<genre>/<genre>.00000.wav`` (mono, 16 bit, 22 050 Hz),
+    ``artists.csv`` (who plays each track), ``truth.csv`` (the faults) and ``demo.json`` (the
+    arguments). It is written completely or not at all, and the same arguments give the same bytes.
+    A demo corpus that an earlier version made is replaced.
     """
     folder = Path(folder)
     if tracks_per_genre < _FEWEST_TRACKS or seconds < _FEWEST_SECONDS:
@@ -51,7 +54,7 @@ def make_demo_corpus(folder, tracks_per_genre=18, seconds=9.0, seed=0, progress=
             if not _is_there(folder, wanted):  # another process may have made it meanwhile
                 with whole_folder(folder) as beside:
                     _write(beside, **wanted, progress=progress)
-                    (beside / "demo.json").write_text(json.dumps(wanted))
+                    (beside / "demo.json").write_text(json.dumps(wanted | _VERSION))
     return read_truth(folder)
 
 
@@ -65,6 +68,7 @@ def _is_there(folder, wanted):
         return False
     try:
         found = json.loads((folder / "demo.json").read_text())
+        version = {"version": found.pop("version", 1)}
     except (OSError, ValueError):
         found = None
     if found != wanted:
@@ -73,13 +77,14 @@ def _is_there(folder, wanted):
             f"{f'one made with {found}' if found else 'something else'}. Move it away or choose "
             "another folder."
         )
-    return True
+    return version == _VERSION
 
 
 def _write(folder, tracks_per_genre, seconds, seed, progress):
     tracks = [(genre, number) for genre in RECIPES for number in range(tracks_per_genre)]
     write = functools.partial(_write_track, folder, seconds, seed)
     thread_map(write, tracks, desc="Playing", unit="track", progress=progress)
+    artists = {_path(folder, *track).stem: _artist(*track) for track in tracks}
     truth, planted, repeated = [], collections.Counter(), collections.Counter()
     for fault, pairs in _FAULTS.items():
         # Faulty tracks are taken from the end, repeated ones from the beginning: no track is both.
@@ -88,8 +93,13 @@ def _write(folder, tracks_per_genre, seconds, seed, progress):
             track, source = (genre, tracks_per_genre - planted[genre]), (other, repeated[other])
             repeated[other] += 1
             truth.append(_plant(folder, fault, track, source, seconds, seed))
+            if other:  # the artist of what it repeats, or one of the genre that it is played as
+                player = (other, track[1]) if fault == "mislabeled" else source
+                artists[_path(folder, *track).stem] = _artist(*player)
     table = pd.DataFrame(truth, columns=["track_id", "fault", "other_track_id", "detail"])
     table.sort_values("track_id").to_csv(folder / "truth.csv", index=False)
+    known = pd.Series(artists, name="artist").rename_axis("track_id")
+    known.sort_index().to_csv(folder / "artists.csv")
 
 
 def _plant(folder, fault, track, source, seconds, seed):
@@ -100,7 +110,7 @@ def _plant(folder, fault, track, source, seconds, seed):
         other_id, detail = source_path.stem, "the same samples"
     elif fault == "same_recording":
         shift, gain = round(rng.uniform(1.5, seconds - 6), 2), round(rng.uniform(-9, -3), 1)
-        recording = play(RECIPES[source[0]], seconds + shift, _rng(seed, *source))
+        recording = _play(seed, *source, seconds + shift, _rng(seed, *source))
         n_samples, begin = round(seconds * SAMPLE_RATE), round(shift * SAMPLE_RATE)
         _save(source_path, recording[:n_samples])
         _save(path, recording[begin : begin + n_samples] * 10 ** (gain / 20))
@@ -124,8 +134,18 @@ def _plant(folder, fault, track, source, seconds, seed):
 
 
 def _write_track(folder, seconds, seed, track, played_as=None):
-    samples = play(RECIPES[played_as or track[0]], seconds, _rng(seed, *track))
+    genre, number = track
+    samples = _play(seed, played_as or genre, number, seconds, _rng(seed, *track))
     _save(_path(folder, *track), samples)
+
+
+def _artist(genre, number):
+    return f"{genre} band {number // _TRACKS_OF_A_BAND + 1}"
+
+
+def _play(seed, genre, number, seconds, rng):
+    band = form_band(RECIPES[genre], _rng(seed, genre, number // _TRACKS_OF_A_BAND, "band"))
+    return play(band, seconds, rng)
 
 
 def _save(path, samples):

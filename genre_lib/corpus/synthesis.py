@@ -1,10 +1,13 @@
 """A small band that plays ten genres: the sound of the demo corpus.
 
-A genre is a recipe of tempo, rhythm, harmony and timbre: a row of ``recipes.csv``. What differs
-between the tracks of a genre is drawn at random, so that a genre has to be learned.
+A genre is a recipe of tempo, rhythm, harmony and timbre: a row of ``recipes.csv``. Each of its bands
+has a sound of its own, and each track of a band differs a little: both are drawn at random, so that
+a genre has to be learned, and a band can be recognised instead.
 """
 
+import functools
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -32,25 +35,49 @@ CHORDS = {
 }  # fmt: skip
 
 
-def play(recipe, seconds, rng):
-    """Play a track: int16, shape (seconds * 22 050,); `rng` draws what differs between tracks."""
+class Band(NamedTuple):
+    """What the tracks of a synthetic artist have in common: a recipe of its own, and its mixing."""
+
+    recipe: tuple
+    chords: float
+    echo: float  # seconds
+    wet: float
+    noise: float  # decades below the music
+    top: float  # Hz
+    peak: float  # dB below full scale
+
+
+def form_band(recipe, rng):
+    """Form a band that plays a recipe in its own way, which `rng` draws."""
     recipe = recipe._replace(
         rolloff=recipe.rolloff * rng.lognormal(0, 0.18),
         decay=recipe.decay * rng.lognormal(0, 0.3),
         drive=recipe.drive * rng.lognormal(0, 0.3),
+        drums=recipe.drums * rng.lognormal(0, 0.35),
+        ring=recipe.ring * rng.lognormal(0, 0.2),
+    )
+    mixing = [rng.lognormal(0, 0.25), rng.uniform(0.03, 0.12), rng.uniform(0.05, 0.35)]
+    mixing += [rng.uniform(2, 3.5), rng.uniform(4500, 9500), rng.uniform(2, 13)]
+    return Band(recipe, *mixing)
+
+
+def play(band, seconds, rng):
+    """Play a track: int16, shape (seconds * 22 050,); `rng` draws what differs within a band."""
+    recipe, vary = band.recipe, functools.partial(rng.lognormal, 0, 0.05)
+    recipe = recipe._replace(
+        rolloff=recipe.rolloff * vary(), decay=recipe.decay * vary(), drive=recipe.drive * vary()
     )
     n_samples = round(seconds * SAMPLE_RATE)
     onsets = _onsets(recipe, seconds, rng)
     chords = _chords(recipe, onsets, n_samples, rng)
     if recipe.drive:
         chords = np.tanh(recipe.drive * chords)
-    mix = rng.lognormal(0, 0.25) * chords
-    mix += recipe.drums * rng.lognormal(0, 0.35) * _drums(recipe, onsets, n_samples, rng)
-    mix = _room(mix, rng)
-    mix += 10 ** rng.uniform(-3.5, -2) * np.std(mix) * rng.standard_normal(n_samples)
-    top = rng.uniform(4500, 9500)
-    mix = sosfilt(butter(2, top, fs=SAMPLE_RATE, output="sos"), mix)
-    peak = 10 ** (rng.uniform(-14, -1) / 20)
+    mix = band.chords * vary() * chords
+    mix += recipe.drums * vary() * _drums(recipe, onsets, n_samples, rng)
+    mix = _room(mix, band, rng)
+    mix += 10**-band.noise * np.std(mix) * rng.standard_normal(n_samples)
+    mix = sosfilt(butter(2, band.top, fs=SAMPLE_RATE, output="sos"), mix)
+    peak = 10 ** ((rng.uniform(-1, 1) - band.peak) / 20)
     return np.rint((FULL_SCALE - 1) * peak * mix / np.abs(mix).max()).astype(np.int16)
 
 
@@ -109,7 +136,7 @@ def _drums(recipe, onsets, n_samples, rng):
     kick = np.sin(sweep) * np.exp(-time / 0.11)
     snare = (0.5 * noise + 0.6 * np.sin(2 * np.pi * 185 * time)) * np.exp(-time / 0.07)
     # The difference of noise is brighter than noise: a cymbal.
-    hat = 0.35 * np.diff(noise, prepend=0) * np.exp(-time / (recipe.ring * rng.lognormal(0, 0.2)))
+    hat = 0.35 * np.diff(noise, prepend=0) * np.exp(-time / recipe.ring)
     out = np.zeros(n_samples)
     for pattern, sound in ((recipe.kick, kick), (recipe.snare, snare), (recipe.hat, hat)):
         for _, begin in _hits(pattern, onsets, rng):
@@ -124,8 +151,8 @@ def _add(out, sound, time):
     part += sound[: len(part)]
 
 
-def _room(dry, rng):
+def _room(dry, band, rng):
     time = np.arange(int(0.4 * SAMPLE_RATE)) / SAMPLE_RATE
-    echo = rng.standard_normal(len(time)) * np.exp(-time / rng.uniform(0.03, 0.12))
+    echo = rng.standard_normal(len(time)) * np.exp(-time / band.echo)
     wet = fftconvolve(dry, echo / np.sqrt(np.sum(echo**2)))[: len(dry)]
-    return dry + rng.uniform(0.05, 0.35) * wet
+    return dry + band.wet * wet

@@ -162,20 +162,26 @@ the one that explains most, a batch of 80 that is normalised as a whole."""
 DEMO = Profile(
     "demo",
     window=SHORTEST_WINDOW,
-    max_segments=4,
-    width=0.03125,
-    bn_momentum=0.8,
+    max_segments=6,
+    n_partitions=3,
+    width=0.0625,
+    bn_momentum=0.9,
     learning_rate=2e-3,
-    batch_size=8,
-    epochs=10,
+    batch_size=16,
+    accumulated_batch_size=40,
+    micro_batch_size=5,
+    epochs=16,
+    patience=10,
     l2_lambdas=(0.01, 0.0001),
-    rotations=2,
+    rotations=3,
     other_rotations=1,
-    protocols=("original", "no_repetitions"),
-    variants=("l2-mean", "whole-batch", "group-norm", "momentum"),
+    protocols=("original", "artist_filtered"),
+    variants=("whole-batch", "group-norm", "momentum"),
+    variant_rotations=1,
 )
-"""The demo corpus on two cores in minutes: the shortest window that the depth allows, and a part of
-the plan: without the middle penalty, patience in updates and reestimated statistics."""
+"""The demo corpus on two cores in minutes: the shortest window that the depth allows, a third of the
+corpus to train on, all batches half as large as the original's, and a part of the plan: without the
+middle penalty, patience in updates and re-estimated statistics."""
 
 SMOKE = Profile(
     "smoke",

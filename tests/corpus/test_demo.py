@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -78,6 +80,17 @@ def test_the_noise_of_the_distorted_track_begins_where_the_truth_says(folder):
     assert np.std(samples[: begin - SAMPLE_RATE]) < 0.4
 
 
+def test_every_track_has_an_artist_and_a_repetition_has_that_of_the_recording(folder):
+    artists = pd.read_csv(folder / "artists.csv", index_col="track_id")["artist"]
+    assert set(artists.index) == {path.stem for path in folder.glob("genres/*/*.wav")}
+    for row in read_truth(folder).itertuples():
+        if row.other_track_id:
+            assert artists[row.track_id] == artists[row.other_track_id]
+        if row.fault == "mislabeled":
+            assert artists[row.track_id].startswith(row.detail.removeprefix("is "))
+    assert artists.value_counts().max() <= 6  # three tracks of its own, and repetitions of these
+
+
 def contents(folder):
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.*")}
 
@@ -95,6 +108,15 @@ def test_a_corpus_that_is_there_is_not_made_again(folder):
     truth = make_demo_corpus(folder, **SMALL)
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*.wav")} == before
     pd.testing.assert_frame_equal(truth, read_truth(folder))
+
+
+def test_a_corpus_of_an_earlier_version_is_made_again(folder, tmp_path):
+    old = tmp_path / "demo"
+    shutil.copytree(folder, old)
+    (old / "artists.csv").unlink()
+    (old / "demo.json").write_text('{"tracks_per_genre": 6, "seconds": 8.0, "seed": 0}')
+    make_demo_corpus(old, **SMALL)
+    assert contents(old) == contents(folder)
 
 
 def test_what_is_not_the_demo_corpus_is_left_alone(folder, tmp_path):
