@@ -1,8 +1,8 @@
 """A small band that plays ten genres: the sound of the demo corpus.
 
-A genre is a recipe of tempo, rhythm, harmony and timbre: a row of ``recipes.csv``. Each of its bands
-has a sound of its own, and each track of a band differs a little: both are drawn at random, so that
-a genre has to be learned, and a band can be recognised instead.
+A genre is a recipe of tempo, rhythm, harmony and timbre: a row of ``recipes.csv``. Each of its
+bands has a sound of its own, and each track of a band differs a little. Both are drawn at random,
+so that a genre has to be learned, and a band can be recognised in its place.
 """
 
 import functools

@@ -179,9 +179,9 @@ DEMO = Profile(
     variants=("whole-batch", "group-norm", "momentum"),
     variant_rotations=1,
 )
-"""The demo corpus on two cores in minutes: the shortest window that the depth allows, a third of the
-corpus to train on, all batches half as large as the original's, and a part of the plan: without the
-middle penalty, patience in updates and re-estimated statistics."""
+"""The demo corpus on two cores in minutes: the shortest window that the depth allows, a third of
+the corpus to train on, all batches half as large as the original's, and a part of the plan: without
+the middle penalty, patience in updates and re-estimated statistics."""
 
 SMOKE = Profile(
     "smoke",
