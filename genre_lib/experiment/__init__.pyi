@@ -3,10 +3,12 @@ from .kept import RunError as RunError
 from .kept import RunResult as RunResult
 from .kept import load_network as load_network
 from .phases import ACCUMULATION as ACCUMULATION
+from .phases import IMPROVEMENTS as IMPROVEMENTS
 from .phases import NORMAL as NORMAL
 from .phases import PROTOCOLS as PROTOCOLS
 from .phases import VARIANTS as VARIANTS
 from .phases import Phase as Phase
+from .phases import improvement_phases as improvement_phases
 from .phases import l2_phase as l2_phase
 from .phases import main_phases as main_phases
 from .phases import protocol_phase as protocol_phase

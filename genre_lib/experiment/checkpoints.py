@@ -9,6 +9,7 @@ import warnings
 import keras
 import numpy as np
 
+from genre_lib.experiment.models import variables
 from genre_lib.files import whole_file
 
 _DIGEST_SIZE = hashlib.sha256().digest_size
@@ -18,10 +19,11 @@ _OF_STOPPING = ("best", "best_epoch", "wait", "stopped_epoch")
 class Checkpoints(keras.callbacks.Callback):
     """Saves the state of training to one file after each epoch, and restores it."""
 
-    # The state is that of the weights (moving statistics included), the optimizer, the history and
-    # the early stopping; the order of the segments follows from seed and epoch alone. So a run that
-    # was interrupted ends with the weights of one that was not: bit for bit, if the same processor
-    # computes with as many threads. A state that was made from anything but `made_from` is ignored.
+    # The state is that of the weights (moving statistics included), of dropout, the optimizer, the
+    # history and the early stopping; order and augmentation of the segments follow from seed and
+    # epoch alone. So a run that was interrupted ends with the weights of one that was not: bit for
+    # bit, if the same processor computes with as many threads. A state that was made from anything
+    # but `made_from` is ignored.
     # Among the callbacks, `stopping` (a `keras.callbacks.EarlyStopping`) must come before this one.
 
     def __init__(self, path, made_from, stopping):
@@ -40,12 +42,12 @@ class Checkpoints(keras.callbacks.Callback):
             return 0
         if not model.optimizer.built:  # one that scales the loss would add to its variables
             model.optimizer.build(model.trainable_variables)
-        variables = _variables(model)
+        known = variables(model)
         try:
             facts, arrays = _read(self.path)
             if facts["made_from"] != self.made_from:
                 raise ValueError("it was made by other versions, or from other choices")
-            shapes = [tuple(variable.shape) for variable in [*variables, *model.weights]]
+            shapes = [tuple(variable.shape) for variable in [*known, *model.weights]]
             if [array.shape for array in arrays] != shapes:
                 raise ValueError("it belongs to another network")
         except (OSError, ValueError, KeyError) as error:
@@ -55,10 +57,10 @@ class Checkpoints(keras.callbacks.Callback):
                 stacklevel=2,
             )
             return 0
-        for variable, value in zip(variables, arrays, strict=False):
+        for variable, value in zip(known, arrays, strict=False):
             variable.assign(value)
         self.history, self.stopped = facts["history"], facts["stopped"]
-        self._resumed = facts["stopping"] | {"best_weights": arrays[len(variables) :]}
+        self._resumed = facts["stopping"] | {"best_weights": arrays[len(known) :]}
         return len(self.history)
 
     def on_train_begin(self, logs=None):
@@ -72,7 +74,7 @@ class Checkpoints(keras.callbacks.Callback):
         since, self._since = self._since, time.perf_counter()
         self.history.append({**(logs or {}), "seconds": round(self._since - since, 3)})
         self.stopped = self.model.stop_training
-        state = [keras.ops.convert_to_numpy(variable) for variable in _variables(self.model)]
+        state = [keras.ops.convert_to_numpy(variable) for variable in variables(self.model)]
         facts = {
             "made_from": self.made_from,
             "history": self.history,
@@ -80,10 +82,6 @@ class Checkpoints(keras.callbacks.Callback):
             "stopping": {name: getattr(self.stopping, name) for name in _OF_STOPPING},
         }
         _write(self.path, facts, state + self.stopping.best_weights)
-
-
-def _variables(model):
-    return [*model.weights, *model.optimizer.variables]
 
 
 def _write(path, facts, arrays):

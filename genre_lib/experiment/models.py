@@ -24,15 +24,16 @@ class Networks:
     def give(self, run, n_classes):
         """Return the network of a run; the next call may return the same model, reset."""
         compiled = dataclasses.replace(
-            run.phase, name="", label="", protocol="", reestimates=False, patience_in_updates=False
+            run.phase,
+            **dict.fromkeys(("name", "label", "protocol"), ""),
+            **dict.fromkeys(("reestimates", "patience_in_updates", "cosine"), False),
+            **dict.fromkeys(("augmentation", "epochs")),
         )
-        key = (run.profile, compiled, n_classes)
+        key = (run.profile, compiled, run.phase.mixes, n_classes)
         keras.utils.set_random_seed(run.seed)
         if key == self._key:
             fresh = build_model(run, n_classes)
-            self._model.set_weights(fresh.get_weights())
-            variables = zip(self._model.optimizer.variables, fresh.optimizer.variables, strict=True)
-            for old, new in variables:
+            for old, new in zip(variables(self._model), variables(fresh), strict=True):
                 old.assign(new)
         else:
             self.forget()
@@ -45,6 +46,11 @@ class Networks:
         # Keras holds on to every network of a process until it is told to let go.
         keras.utils.clear_session(free_memory=True)
         gc.collect()
+
+
+def variables(model):
+    """List all that an update changes: weights, statistics, random states, the optimizer's."""
+    return [*model.variables, *model.optimizer.variables]
 
 
 def build_model(run, n_classes):
@@ -65,25 +71,27 @@ def compile_model(profile, phase, n_classes, *, rematerialize=False):
     )
     if phase.accumulates:
         model = GradientAccumulationModel(model.inputs, model.outputs, profile.micro_batch_size)
-    optimizer = keras.optimizers.Adam(profile.learning_rate)
+    averaging = {"use_ema": True, "ema_momentum": phase.averages} if phase.averages else {}
+    optimizer = keras.optimizers.Adam(profile.learning_rate, **averaging)
     if precision == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    losses = keras.losses
+    loss = losses.CategoricalCrossentropy if phase.mixes else losses.SparseCategoricalCrossentropy
     model.compile(
         optimizer=optimizer,
-        loss=keras.losses.SparseCategoricalCrossentropy(dtype="float32"),
+        loss=loss(dtype="float32"),
         metrics=["accuracy"],
         jit_compile=devices.choose_compilation(profile.jit_compile, device),
     )
-    _create_variables(model, n_classes)
+    _create_variables(model, np.zeros((1, n_classes) if phase.mixes else 1))
     return model
 
 
-def _create_variables(model, n_classes):
+def _create_variables(model, label):
     # Otherwise Keras creates those of the optimizer and the metrics in the first update, which
     # TensorFlow therefore traces twice. In a small training, that is much of the time.
     model.optimizer.build(model.trainable_variables)
-    label, prediction = np.zeros(1), np.full((1, n_classes), 1 / n_classes, dtype=np.float32)
-    model.compute_metrics(None, label, prediction)
+    model.compute_metrics(None, label, np.ones((1, model.output.shape[-1]), np.float32))
     model.reset_metrics()
 
 
@@ -91,7 +99,9 @@ def _draw_kernels(model, seed):
     # Glorot's distribution, like Keras itself, but not from the random numbers that Keras shares
     # with all threads of the process: those of a Dask worker draw some, too.
     numbers = random.Random(seed)
-    for weights in model.trainable_variables:
+    for weights in model.variables:
+        if weights.name == "seed_generator_state":  # of dropout
+            weights.assign([seed, 0])
         if weights.name == "kernel":
             draw = keras.initializers.GlorotUniform(numbers.randint(1, 10**9))
             weights.assign(draw(weights.shape, weights.dtype))

@@ -1,12 +1,15 @@
 """The phases: the ways to train and test that are compared. A new one is added here, and only here.
 
 The original's are `NORMAL`, `l2_phase` and `ACCUMULATION`. A variant changes one thing about one of
-them, to explain its result: add it to `VARIANTS`. The profile `paper` trains all variants, others
-those that they name; notebook 05 shows each, and `make report` trains what is missing.
+them, to explain its result: add it to `VARIANTS`. An improvement changes the normal phase for the
+better: add it to `IMPROVEMENTS`. The profile `paper` trains all of both, others those that they
+name; notebooks 05 and 06 show each, and `make report` trains what is missing.
 """
 
 import dataclasses
 from typing import Any
+
+from genre_lib.network.augmentation import Augmentation
 
 PROTOCOLS = ("original", "no_repetitions", "artist_filtered", "fault_filtered")
 """Which tracks take part, and what is kept apart.
@@ -33,6 +36,12 @@ class Phase:
     patience_in_updates : bool
         Wait for as many updates as the normal phase does, instead of as many epochs.
     protocol : str, one of `PROTOCOLS`
+    augmentation : genre_lib.network.Augmentation, optional, of the training segments
+    averages : float
+        Validate and keep moving averages of the weights with this momentum; 0 averages none.
+    cosine : bool
+        The learning rate falls to 0 by half a cosine, epoch by epoch; training runs to its end.
+    epochs : int, optional, in place of the profile's
 
     Examples
     --------
@@ -47,9 +56,18 @@ class Phase:
     reestimates: bool = False
     patience_in_updates: bool = False
     protocol: str = "original"
+    augmentation: Augmentation | None = None
+    averages: float = 0.0
+    cosine: bool = False
+    epochs: int | None = None
 
     def __post_init__(self):
         object.__setattr__(self, "label", self.label or self.name)
+
+    @property
+    def mixes(self):
+        """Whether labels are the shares of several genres."""
+        return self.augmentation is not None and self.augmentation.mixup > 0
 
 
 NORMAL = Phase("normal")
@@ -82,6 +100,16 @@ def variant_phases(profile):
     >>> (phase,) = variant_phases(LAPTOP)["whole-batch"]  # doctest: +SKIP
     """
     return {name: VARIANTS[name](profile) for name in profile.variants}
+
+
+def improvement_phases(profile):
+    """List the improvements that a profile trains: each alone, and ``improved``, all together.
+
+    Examples
+    --------
+    >>> *alone, improved = improvement_phases(PAPER)  # doctest: +SKIP
+    """
+    return [IMPROVEMENTS[name](profile) for name in profile.improvements]
 
 
 def _vary(name, label, *phases, **changes):
@@ -123,3 +151,39 @@ VARIANTS = {
     "patience": _vary("patience", "patience in updates", ACCUMULATION, patience_in_updates=True),
 }
 """By name, functions of a profile that return the phases of a variant."""
+
+
+def _crops(profile):
+    return Phase("crops", "random crops", augmentation=Augmentation(profile.max_segments))
+
+
+def _always(*arguments, **choices):
+    """Return a function of a profile, as in `IMPROVEMENTS`, that makes the same phase of each."""
+    phase = Phase(*arguments, **choices)
+    return lambda profile: phase
+
+
+def _improved(profile):
+    # Segments that are never the same twice take longer to learn.
+    return Phase(
+        "improved",
+        network={"dropout": 0.3, "levels": 4},
+        augmentation=Augmentation(profile.max_segments, gain_db=6, polarity=True, mixup=0.4),
+        averages=0.98,
+        cosine=True,
+        epochs=3 * profile.epochs,
+    )
+
+
+IMPROVEMENTS = {
+    "crops": _crops,
+    "gain": _always(
+        "gain-6-polarity", "gain, polarity", augmentation=Augmentation(gain_db=6, polarity=True)
+    ),
+    "mixup": _always("mixup-0.4", "mixup", augmentation=Augmentation(mixup=0.4)),
+    "dropout": _always("dropout-0.3", "dropout", {"dropout": 0.3}),
+    "levels": _always("levels-4", "four levels", {"levels": 4}),
+    "averages": _always("averages-0.98-cosine", "averages, cosine", averages=0.98, cosine=True),
+    "improved": _improved,
+}
+"""By name, functions of a profile that return a phase that improves on `NORMAL`."""

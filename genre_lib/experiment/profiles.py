@@ -6,7 +6,7 @@ import json
 import math
 from numbers import Integral, Real
 
-from genre_lib.experiment.phases import PROTOCOLS, VARIANTS
+from genre_lib.experiment.phases import IMPROVEMENTS, PROTOCOLS, VARIANTS
 from genre_lib.waveform import MAX_SEGMENTS, SHORTEST_WINDOW, WINDOW, hop_of
 
 
@@ -41,6 +41,7 @@ _EXPECTED = {
     "l2_lambdas": ("a tuple of numbers from 0, each once", lambda xs: _tuple(xs, _number)),
     "protocols": _names(PROTOCOLS),
     "variants": _names(VARIANTS),
+    "improvements": _names(IMPROVEMENTS),
     "seeds": (
         "a tuple of whole numbers from 0, one at least and each once",
         lambda seeds: _tuple(seeds, lambda n: _whole(n, 0)) and seeds,
@@ -70,11 +71,12 @@ class Profile:
         Maximum number of epochs, and epochs without a lower validation loss before training ends.
     l2_lambdas : tuple of float, weights of the penalty; each is an L2 phase
     rotations, other_rotations, variant_rotations : int
-        Rotations, from the first, that the normal phase, each other phase and each variant run.
+        Rotations, from the first, that the normal phase, each other phase (``improved``, too) and
+        each variant or single improvement run.
     protocols : tuple of str
         Those of `PROTOCOLS` under which the normal phase runs, if the corpus allows them. All other
         phases follow the original protocol.
-    variants : tuple of str, those of `VARIANTS` that are run
+    variants, improvements : tuple of str, those of `VARIANTS` and `IMPROVEMENTS` that are run
     seeds, partition_seed : tuple of int, int
         Everything is run with each seed (of weights and segment order), on the same partitions.
     jit_compile : bool or "auto", compile with XLA; "auto" does if that trains faster here
@@ -103,6 +105,7 @@ class Profile:
     other_rotations: int = 6
     protocols: tuple[str, ...] = PROTOCOLS
     variants: tuple[str, ...] = tuple(VARIANTS)
+    improvements: tuple[str, ...] = ()
     variant_rotations: int = 1
     seeds: tuple[int, ...] = (0,)
     partition_seed: int = 0
@@ -134,7 +137,7 @@ class Profile:
         # existing runs. So is what equals its default: a choice that is added later, with the old
         # behaviour as its default, keeps them, too.
         left_out = {"name", "rotations", "other_rotations", "variant_rotations"}
-        left_out |= {"l2_lambdas", "protocols", "variants", "seeds"}
+        left_out |= {"l2_lambdas", "protocols", "variants", "improvements", "seeds"}
         choices = {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
@@ -143,8 +146,8 @@ class Profile:
         return hashlib.sha256(json.dumps(choices, sort_keys=True).encode()).hexdigest()[:8]
 
 
-PAPER = Profile("paper")
-"""The original: full width, its 30 runs, and those that explain them. For a GPU."""
+PAPER = Profile("paper", improvements=tuple(IMPROVEMENTS))
+"""The original: full width, its 30 runs, and those that explain and improve them. For a GPU."""
 
 LAPTOP = Profile(
     "laptop",

@@ -31,6 +31,11 @@ class Run:
         return f"{self.phase.name}, rotation {self.rotation + 1}, seed {self.seed}"
 
     @property
+    def epochs(self):
+        """Most epochs of its training."""
+        return self.phase.epochs or self.profile.epochs
+
+    @property
     def batch_size(self):
         """Segments in an update."""
         large = self.phase.accumulates or self.phase.whole_batch
@@ -51,6 +56,8 @@ class Run:
     @property
     def patience(self):
         """Epochs without a lower validation loss after which training ends."""
+        if self.phase.cosine:
+            return self.epochs
         if not self.phase.patience_in_updates:
             return self.profile.patience
         # Rounded up: not fewer updates than the normal phase waits for.
@@ -72,5 +79,6 @@ def _count_rotations(profile, phase):
         return 1  # the published split has no rotations
     if phase == NORMAL:
         return profile.rotations
-    is_variant = phase.protocol == "original" and phase not in main_phases(profile)
+    main = phase in main_phases(profile) or phase.name == "improved"
+    is_variant = phase.protocol == "original" and not main
     return profile.variant_rotations if is_variant else profile.other_rotations

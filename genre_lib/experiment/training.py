@@ -12,6 +12,7 @@ from genre_lib.experiment.checkpoints import Checkpoints
 from genre_lib.experiment.kept import KeptRuns
 from genre_lib.experiment.models import Networks
 from genre_lib.experiment.protocols import split_segments
+from genre_lib.network.averaging import AveragedWeights
 from genre_lib.network.batch_statistics import ReestimatedStatistics
 from genre_lib.network.batches import SegmentBatches, feed, nearest_samples
 from genre_lib.network.devices import default_settings, describe_computation
@@ -55,9 +56,12 @@ def _train_and_keep(run, store, kept, progress, networks):
     kept.remove_leftovers(run)
     parts = split_segments(run, store)
     model = networks.give(run, len(store.genres))
+    # Where segments are mixed, labels are shares of genres, also of those that are not.
+    labels = {"n_classes": len(store.genres) if run.phase.mixes else None}
+    changes = {"seed": run.seed, "augmentation": run.phase.augmentation}
     batches = {
-        "train": _batches(run, store, parts["train"], run.batch_size, seed=run.seed),
-        "valid": _batches(run, store, parts["valid"]),
+        "train": _batches(run, store, parts["train"], run.batch_size, **changes, **labels),
+        "valid": _batches(run, store, parts["valid"], **labels),
         "statistics": _batches(run, store, parts["train"]),
     }
     facts, state = _facts(run, store), kept.training_state(run)
@@ -81,7 +85,7 @@ def train(model, run, batches, state, made_from, progress=True):
     """Train until the validation loss stops falling, and return the history."""
     # The model ends with the weights of its best epoch. `state` and `made_from`: see `Checkpoints`.
     check_memory(model, run.step_setting, run.step_size)
-    epochs = run.profile.epochs
+    epochs, phase = run.epochs, run.phase
     stopping = keras.callbacks.EarlyStopping(
         monitor="val_loss", patience=run.patience, restore_best_weights=True
     )
@@ -100,27 +104,39 @@ def train(model, run, batches, state, made_from, progress=True):
     follow = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda _, logs: (shuffle(), bar.set_postfix(logs), bar.update())
     )
-    statistics = [ReestimatedStatistics(batches["statistics"])] if run.phase.reestimates else []
+    # The order counts: early stopping sees the averages, and what is saved sees the weights again.
+    callbacks = [stopping, *[AveragedWeights()] * bool(phase.averages), checkpoints, follow]
+    if phase.reestimates:
+        callbacks.append(ReestimatedStatistics(batches["statistics"]))
+    if phase.cosine:
+        # By epoch, so that the compiled network does not depend on how many updates that has.
+        rate = keras.optimizers.schedules.CosineDecay(run.profile.learning_rate, epochs)
+        callbacks.append(keras.callbacks.LearningRateScheduler(lambda epoch, _: float(rate(epoch))))
     with bar, explain_exhaustion(run.step_setting, run.step_size):
-        model.fit(
-            training,
-            validation_data=validation,
-            # One that was interrupted after it had stopped early has no epochs left.
-            initial_epoch=epochs if checkpoints.stopped else done,
-            epochs=epochs,
-            callbacks=[stopping, checkpoints, follow, *statistics],
-            shuffle=False,
-            verbose=0,
-        )
+        try:
+            model.fit(
+                training,
+                validation_data=validation,
+                # One that was interrupted after it had stopped early has no epochs left.
+                initial_epoch=epochs if checkpoints.stopped else done,
+                epochs=epochs,
+                callbacks=callbacks,
+                shuffle=False,
+                verbose=0,
+            )
+        except TypeError as error:
+            # On JAX, Keras hides what ends an epoch's first update: it looks for averages, which
+            # that update has.
+            raise error.__context__ or error from None
     history = pd.DataFrame(checkpoints.history)
     history.insert(0, "epoch", np.arange(1, len(history) + 1))
     return history
 
 
-def _batches(run, store, segments, batch_size=None, seed=None):
+def _batches(run, store, segments, batch_size=None, **options):
     profile = run.profile
     size, samples = batch_size or profile.batch_size, nearest_samples(store)
-    return SegmentBatches(samples, segments, size, window=profile.window, seed=seed)
+    return SegmentBatches(samples, segments, size, window=profile.window, **options)
 
 
 def _facts(run, store):

@@ -1,4 +1,5 @@
 from .accumulation import GradientAccumulationModel as GradientAccumulationModel
+from .augmentation import Augmentation as Augmentation
 from .batch_statistics import ReestimatedStatistics as ReestimatedStatistics
 from .batch_statistics import compare_statistics as compare_statistics
 from .batches import SegmentBatches as SegmentBatches

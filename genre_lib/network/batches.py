@@ -17,7 +17,8 @@ class SegmentBatches(keras.utils.PyDataset):
     """Batches of segments, read from the store when they are needed.
 
     Each is ``(samples, labels)``: int16 of shape (batch, window, 1), as the network takes it, and
-    int64 of shape (batch,). Keras reads ahead: several in a thread on TensorFlow, one on JAX.
+    int64 of shape (batch,) or, with `n_classes`, float32 of shape (batch, n_classes): the share of
+    each genre. Keras reads ahead: several in a thread on TensorFlow, one on JAX.
 
     Parameters
     ----------
@@ -26,17 +27,33 @@ class SegmentBatches(keras.utils.PyDataset):
     batch_size, window : int
         Segments in a batch (the last of an epoch may have fewer) and samples in a segment.
     seed : int, to shuffle the segments in each epoch; by default they keep their order
+    augmentation : Augmentation, optional; it needs a seed and, to mix segments, `n_classes`
+    n_classes : int, optional
 
     Examples
     --------
     >>> batches = SegmentBatches(store, store.segments(), 10, seed=0)  # doctest: +SKIP
     """
 
-    def __init__(self, store, segments, batch_size, *, window=WINDOW, seed=None):
+    def __init__(
+        self,
+        store,
+        segments,
+        batch_size,
+        *,
+        window=WINDOW,
+        seed=None,
+        augmentation=None,
+        n_classes=None,
+    ):
         super().__init__()
         self.store, self.batch_size, self.window, self.seed = store, batch_size, window, seed
-        self.starts = segments["start"].to_numpy()
-        self.labels = segments["label"].to_numpy()
+        self.augmentation = augmentation
+        self.segments = augmentation.choose(segments) if augmentation else segments
+        self.starts = self.segments["start"].to_numpy()
+        self.labels = self.segments["label"].to_numpy()
+        if n_classes:
+            self.labels = np.eye(n_classes, dtype=np.float32)[self.labels]
         self.epoch = -1
         self.on_epoch_end()
 
@@ -55,15 +72,23 @@ class SegmentBatches(keras.utils.PyDataset):
         if self.seed is not None:
             # By seed and epoch, so that the order does not depend on what was drawn before.
             np.random.default_rng([self.seed, self.epoch]).shuffle(self.order)
+        if self.augmentation:
+            drawn = self.augmentation.draw(self.segments, self.seed, self.epoch)
+            self.starts, self.factors, self.shares = drawn
 
     def __len__(self):
         return math.ceil(len(self.starts) / self.batch_size)
 
     def __getitem__(self, index):
-        # Sorted, as order within a batch does not matter, and the disk is read forwards.
-        rows = np.sort(self.order[index * self.batch_size : (index + 1) * self.batch_size])
-        samples = self.store.read(self.starts[rows], self.window)
-        return samples[..., np.newaxis], self.labels[rows]
+        rows = self.order[index * self.batch_size : (index + 1) * self.batch_size]
+        if not self.augmentation:
+            # As order within a batch does not matter then, and the disk is read forwards.
+            rows = np.sort(rows)
+        samples, labels = self.store.read(self.starts[rows], self.window), self.labels[rows]
+        if self.augmentation:
+            drawn = self.factors[rows], self.shares[rows]
+            samples, labels = self.augmentation.apply(samples, labels, *drawn)
+        return samples[..., np.newaxis], labels
 
 
 def feed(batches):
@@ -81,7 +106,7 @@ def feed(batches):
         lambda: (batches[index] for index in range(len(batches))),
         output_signature=(
             tf.TensorSpec((None, *samples.shape[1:]), samples.dtype),
-            tf.TensorSpec((None,), labels.dtype),
+            tf.TensorSpec((None, *labels.shape[1:]), labels.dtype),
         ),
     )
     options = tf.data.Options()

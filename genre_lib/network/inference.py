@@ -28,7 +28,7 @@ def fold(model):
     layers = {layer.name: layer for layer in model.layers}
     blocks = [layer for layer in model.layers if isinstance(layer, Res1D)]
     normalized = isinstance(layers.get("norm_in"), keras.layers.BatchNormalization)
-    if not normalized or layers["conv_in"].compute_dtype != "float32" or "dropout" in layers:
+    if not normalized or layers["conv_in"].compute_dtype != "float32":
         return None
     stem = _folded(layers["conv_in"], layers["norm_in"])
     last = _folded(layers["conv_out"], layers["norm_out"])
@@ -54,13 +54,18 @@ def _forward(samples, stem, blocks, last, dense):
     # As images of height 1, which TensorFlow's kernel wants.
     x = keras.ops.expand_dims(keras.ops.cast(samples, "float32"), 1) / FULL_SCALE
     x = keras.ops.leaky_relu(_convolve(x, *stem, stride=3), SLOPE)
+    outputs = []
     for first, second, shortcut in blocks:
         inner = keras.ops.leaky_relu(_convolve(x, *first), SLOPE)
         x = _convolve(inner, *second) + (_convolve(x, *shortcut) if shortcut else x)
         # The activation rises strictly, so it may follow the pooling, which leaves a third.
         x = keras.ops.leaky_relu(keras.ops.max_pool(x, (1, 3), (1, 3), **LAYOUT), SLOPE)
-    x = keras.ops.leaky_relu(_convolve(x, *last), SLOPE)
-    return keras.ops.softmax(keras.ops.mean(x, axis=(1, 2)) @ dense[0] + dense[1])
+        outputs.append(x)
+    levels = [keras.ops.leaky_relu(_convolve(x, *last), SLOPE)]
+    while sum(level.shape[-1] for level in levels) < dense[0].shape[0]:  # that the output reads
+        levels.insert(0, outputs.pop())
+    features = keras.ops.concatenate([keras.ops.mean(x, axis=(1, 2)) for x in levels], axis=-1)
+    return keras.ops.softmax(features @ dense[0] + dense[1])
 
 
 def _folded_block(block):

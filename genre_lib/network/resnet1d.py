@@ -166,6 +166,7 @@ def build_resnet1d(
     *,
     l2_reading="sum",
     normalization="batch",
+    levels=1,
     rematerialize=False,
     dtype="float32",
 ):
@@ -185,6 +186,10 @@ def build_resnet1d(
     normalization : {"batch", "group"}
         "batch" is the report's. "group" (Wu and He 2018) normalises each segment alone, over its
         steps and gcd(8, filters) groups of filters, so that the batch size does not matter.
+    levels : int, 1 to 10
+        The output layer reads the means over time of the last levels' features: with 1, as in the
+        report, of the last convolution's; with 4, also of the last three residual blocks' (after
+        Lee and Nam 2017, *Multi-Level and Multi-Scale Feature Aggregation*).
     rematerialize : bool
         Compute the residual blocks again in the backward pass instead of keeping their
         activations: the same result, moving statistics included, in less memory and more time.
@@ -203,7 +208,7 @@ def build_resnet1d(
     --------
     >>> model = build_resnet1d(width=0.125, l2=0.001)
     """
-    _check(input_samples, n_classes, width, l2, dropout, bn_momentum, l2_reading)
+    _check(input_samples, n_classes, width, l2, dropout, bn_momentum, l2_reading, levels)
     stem, *blocks = [max(1, round(count * width)) for count in (128, *RESIDUAL_FILTERS)]
     settings = {"normalization": normalization, "bn_momentum": bn_momentum, "dtype": dtype}
     if l2_reading == "mean":  # over all kernel weights of the blocks, from n filters to m
@@ -215,23 +220,29 @@ def build_resnet1d(
     x = layers.Conv1D(stem, 3, strides=3, name="conv_in", dtype=dtype, **LAYOUT)(x)
     x = _normalization(stem, name="norm_in", **settings)(x)
     x = layers.LeakyReLU(name="relu_in", dtype=dtype)(x)
+    means = []
     for number, filters in enumerate(blocks, start=1):
         name = f"res1d_{number}"
         options = {"l2": l2, "rematerialize": rematerialize, "pool_size": 3}
         x = Res1D(filters, name=name, **options, **settings)(x)
+        if number > len(blocks) - levels + 1:
+            pool = layers.GlobalAveragePooling1D(name=f"mean_{number}", dtype=dtype, **LAYOUT)
+            means.append(pool(x))
     x = layers.Conv1D(blocks[-1], 1, name="conv_out", dtype=dtype, **LAYOUT)(x)
     x = _normalization(blocks[-1], name="norm_out", **settings)(x)
     x = layers.LeakyReLU(name="relu_out", dtype=dtype)(x)
     # A 5 s segment leaves one step, so this is the flattening of the original. A longer input
     # leaves more, and their mean keeps the number of parameters.
     x = layers.GlobalAveragePooling1D(name="flatten", dtype=dtype, **LAYOUT)(x)
+    if means:
+        x = layers.Concatenate(name="levels", dtype=dtype)([*means, x])
     if dropout:
         x = layers.Dropout(dropout, name="dropout", dtype=dtype)(x)
     outputs = layers.Dense(n_classes, activation="softmax", dtype="float32", name="output")(x)
     return keras.Model(inputs, outputs, name="resnet1d")
 
 
-def _check(input_samples, n_classes, width, l2, dropout, bn_momentum, l2_reading):
+def _check(input_samples, n_classes, width, l2, dropout, bn_momentum, l2_reading, levels):
     enough = f"{SHORTEST_WINDOW} or more (2.68 s) for stride and nine poolings: use a longer window"
     expectations = {
         "input_samples": (input_samples, input_samples >= SHORTEST_WINDOW, enough),
@@ -240,6 +251,7 @@ def _check(input_samples, n_classes, width, l2, dropout, bn_momentum, l2_reading
         "l2": (l2, l2 >= 0, "a value 0 or more"),
         "dropout": (dropout, 0 <= dropout < 1, "a value in [0, 1)"),
         "bn_momentum": (bn_momentum, 0 <= bn_momentum < 1, "a value in [0, 1)"),
+        "levels": (levels, levels in range(1, len(RESIDUAL_FILTERS) + 2), "1 to 10"),
         "l2_reading": (l2_reading, l2_reading in ("sum", "mean"), "'sum' or 'mean'"),
     }
     for name, (value, as_expected, expected) in expectations.items():

@@ -12,7 +12,13 @@ from genre_lib.corpus.demo import read_truth
 from genre_lib.corpus.store import SegmentStore
 from genre_lib.corpus.tracks import usable
 from genre_lib.experiment.kept import KeptRuns, RunError
-from genre_lib.experiment.phases import NORMAL, main_phases, protocol_phase, variant_phases
+from genre_lib.experiment.phases import (
+    NORMAL,
+    improvement_phases,
+    main_phases,
+    protocol_phase,
+    variant_phases,
+)
 from genre_lib.experiment.profiles import Profile
 from genre_lib.experiment.protocols import divide
 from genre_lib.experiment.runs import plan
@@ -95,9 +101,10 @@ class Workspace:
         return allowed
 
     def planned(self):
-        """List all runs that the corpus allows: main phases, protocols and variants."""
+        """List all runs that the corpus allows: main phases, protocols, variants, improvements."""
         further = [phase for phase in self.protocol_phases() if phase != NORMAL]
         further += [phase for found in variant_phases(self.profile).values() for phase in found]
+        further += improvement_phases(self.profile)
         return plan(self.profile) + (plan(self.profile, *further) if further else [])
 
     @property

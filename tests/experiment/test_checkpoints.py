@@ -19,6 +19,7 @@ from genre_lib.experiment import (
     KeptRuns,
     Run,
     fit_run,
+    improvement_phases,
     load_network,
     variant_phases,
 )
@@ -30,8 +31,13 @@ PROFILE = dataclasses.replace(
     epochs=9,
     patience=2,
     variants=("statistics",),
+    improvements=("dropout", "improved"),
 )
 STATISTICS = variant_phases(PROFILE)["statistics"][0]
+DROPOUT, improved = improvement_phases(PROFILE)
+IMPROVED = dataclasses.replace(improved, epochs=6)
+# As much as one can be: mixed segments in micro-batches, averages with statistics of their own.
+EVERYTHING = dataclasses.replace(IMPROVED, accumulates=True, reestimates=True)
 
 pytestmark = pytest.mark.usefixtures("small_networks")
 
@@ -96,6 +102,10 @@ def assert_identical(result, expected):
         (NORMAL, (0.99,)),  # all epochs are trained, and what comes of them is not yet kept
         (ACCUMULATION, (0.6,)),
         (STATISTICS, (0.6,)),
+        (DROPOUT, (0.5,)),
+        (IMPROVED, (0.3, 0.5)),
+        (IMPROVED, (0.99,)),
+        (EVERYTHING, (0.6,)),
     ],
 )
 def test_it_ends_as_if_nothing_had_been(phase, moments, whole, tone_store, tmp_path):

@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 from tones import TINY
 
-from genre_lib.experiment import ACCUMULATION, NORMAL, Run, l2_phase, variant_phases
+from genre_lib.experiment import ACCUMULATION, NORMAL, Phase, Run, l2_phase, variant_phases
 from genre_lib.experiment.models import Networks, build_model, compile_model
+from genre_lib.network import Augmentation
 
 
 def state(model):
-    variables = [*model.weights, *model.optimizer.variables]
+    variables = [*model.variables, *model.optimizer.variables]
     return [keras.ops.convert_to_numpy(variable) for variable in variables]
 
 
@@ -47,12 +48,16 @@ def test_the_initial_weights_follow_from_the_seed_alone():
     assert any((one != two).any() for one, two in zip(first, other, strict=True))
 
 
-@pytest.mark.parametrize("phase", [NORMAL, ACCUMULATION], ids=lambda phase: phase.name)
+MIXED = Phase("mixed", augmentation=Augmentation(mixup=0.4), averages=0.9)
+
+
+@pytest.mark.parametrize("phase", [NORMAL, ACCUMULATION, MIXED], ids=lambda phase: phase.name)
 def test_the_first_update_creates_no_variables(phase):
     # TensorFlow traces an update that creates some a second time.
     model = build_model(Run(TINY, phase, 0), 10)
     before = [v.path for v in (*model.optimizer.variables, *model.metrics_variables)]
-    model.fit(np.zeros((4, TINY.window), np.int16), np.arange(4), batch_size=4, verbose=0)
+    labels = np.eye(10)[:4] if phase.mixes else np.arange(4)
+    model.fit(np.zeros((4, TINY.window), np.int16), labels, batch_size=4, verbose=0)
     assert [v.path for v in (*model.optimizer.variables, *model.metrics_variables)] == before
 
 
@@ -68,11 +73,12 @@ def test_the_loss_is_scaled_in_sixteen_bits_of_which_few_are_the_exponents():
 
 
 def test_a_network_that_is_given_again_is_as_new_with_its_loss_scale():
-    run = Run(dataclasses.replace(TINY, precision="mixed_float16"), NORMAL, 0, seed=3)
+    phase = Phase("dropout", network={"dropout": 0.3}, averages=0.9)
+    run = Run(dataclasses.replace(TINY, precision="mixed_float16"), phase, 0, seed=3)
     networks = Networks()
     model = networks.give(run, 2)
     new = state(model)
-    for variable in [*model.weights, *model.optimizer.variables]:
+    for variable in [*model.variables, *model.optimizer.variables]:
         variable.assign(keras.ops.ones(variable.shape, variable.dtype))
     assert networks.give(run, 2) is model
     assert_equal(state(model), new)

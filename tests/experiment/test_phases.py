@@ -10,12 +10,14 @@ from tones import TINY
 from genre_lib.experiment import (
     ACCUMULATION,
     DEMO,
+    IMPROVEMENTS,
     NORMAL,
     PAPER,
     PROTOCOLS,
     VARIANTS,
     Phase,
     fit_runs,
+    improvement_phases,
     l2_phase,
     load_network,
     main_phases,
@@ -61,7 +63,7 @@ def test_a_profile_chooses_its_variants():
 def test_all_phases_have_names_and_labels_of_their_own():
     variants = [phase for found in variant_phases(PAPER).values() for phase in found]
     protocols = [protocol_phase(protocol) for protocol in PROTOCOLS[1:]]
-    phases = [*main_phases(PAPER), *variants, *protocols]
+    phases = [*main_phases(PAPER), *variants, *protocols, *improvement_phases(PAPER)]
     for attribute in ("name", "label"):
         assert len({getattr(phase, attribute) for phase in phases}) == len(phases)
     # Kept runs lie under these names.
@@ -82,7 +84,44 @@ def test_all_phases_have_names_and_labels_of_their_own():
         "normal-no-repetitions",
         "normal-artist-filtered",
         "normal-fault-filtered",
+        "crops",
+        "gain-6-polarity",
+        "mixup-0.4",
+        "dropout-0.3",
+        "levels-4",
+        "averages-0.98-cosine",
+        "improved",
     }
+
+
+def test_the_improved_phase_is_all_improvements_together():
+    default = dataclasses.asdict(NORMAL)
+
+    def changes(phase):
+        nested = {"network": phase.network, **dataclasses.asdict(phase)}
+        found = {k: v for k, v in nested.items() if v != default[k]}
+        flat = found.pop("network", {}) | found.pop("augmentation", {})
+        flat = {k: v for k, v in flat.items() if v}
+        return {k: v for k, v in (found | flat).items() if k not in ("name", "label", "epochs")}
+
+    *alone, improved = map(changes, improvement_phases(PAPER))
+    assert [set(change) for change in alone] == [
+        {"crops"},
+        {"gain_db", "polarity"},
+        {"mixup"},
+        {"dropout"},
+        {"levels"},
+        {"averages", "cosine"},
+    ]
+    assert improved == {name: value for change in alone for name, value in change.items()}
+
+
+def test_a_profile_chooses_its_improvements():
+    assert improvement_phases(DEMO) == []
+    assert len(improvement_phases(PAPER)) == len(IMPROVEMENTS)
+    runs = [run.phase.name for run in plan(PAPER, *improvement_phases(PAPER))]
+    assert runs.count("improved") == PAPER.other_rotations
+    assert runs.count("crops") == PAPER.variant_rotations
 
 
 def test_the_original_protocol_is_the_normal_phase_itself():
@@ -91,11 +130,13 @@ def test_the_original_protocol_is_the_normal_phase_itself():
 
 
 def test_every_phase_trains(tone_store, tmp_path):
-    short = dataclasses.replace(TINY, variants=("statistics", "whole-batch", "group-norm"))
+    short = dataclasses.replace(
+        TINY, variants=("statistics", "whole-batch", "group-norm"), improvements=("improved",)
+    )
     statistics, *others = variant_phases(short).values()
     # Neighbours that compile the same network share it.
     phases = [NORMAL, *statistics, ACCUMULATION, l2_phase(0.01)]
-    phases += [phase for found in others for phase in found]
+    phases += [phase for found in others for phase in found] + improvement_phases(short)
     results = fit_runs(plan(dataclasses.replace(short, rotations=1), *phases), tone_store, tmp_path)
     assert [result.facts["phase"]["name"] for result in results.values()] == [
         phase.name for phase in phases

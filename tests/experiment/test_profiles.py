@@ -39,6 +39,7 @@ def test_what_shapes_a_run_changes_the_digest_and_nothing_else_does():
         {"seeds": (1, 2)},
         {"other_rotations": 6},
         {"variants": ()},
+        {"improvements": ("improved",)},
         {"protocols": ("original",)},
         {"l2_lambdas": ()},
     ):

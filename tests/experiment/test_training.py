@@ -14,6 +14,7 @@ from genre_lib.experiment import (
     ACCUMULATION,
     NORMAL,
     KeptRuns,
+    Phase,
     Run,
     fit_run,
     load_network,
@@ -113,6 +114,36 @@ def test_patience_can_be_counted_in_updates(tone_store, tmp_path):
     waited = [len(r.history) - 1 - r.history["val_loss"].idxmin() for r in results]
     # The batches are twice as large as those of the normal phase: twice as many epochs.
     assert waited == [2, 4]
+
+
+def test_with_a_cosine_training_runs_to_its_end_with_smaller_and_smaller_steps(
+    tone_store, tmp_path, monkeypatch
+):
+    rates = []
+    still = dataclasses.replace(TINY, patience=1, learning_rate=0.0)
+    phase = Phase("cosine", cosine=True, epochs=4)
+    result = fit_run(Run(still, phase, 0), tone_store, tmp_path, progress=False)
+    assert len(result.history) == 4
+    falling = dataclasses.replace(TINY, learning_rate=0.01)
+    noted = keras.callbacks.LearningRateScheduler.on_epoch_begin
+
+    def note(self, epoch, logs=None):
+        noted(self, epoch, logs)
+        rates.append(float(self.model.optimizer.learning_rate))
+
+    monkeypatch.setattr(keras.callbacks.LearningRateScheduler, "on_epoch_begin", note)
+    fit_run(Run(falling, phase, 0), tone_store, tmp_path, progress=False)
+    expected = 0.005 * (1 + np.cos(np.pi * np.arange(4) / 4))
+    np.testing.assert_allclose(rates, expected, rtol=1e-5)
+
+
+def test_the_network_of_averages_is_the_one_that_was_best_in_validation(tone_store, tmp_path):
+    run = Run(dataclasses.replace(TINY, epochs=3), Phase("averages", averages=0.9), 0)
+    result = fit_run(run, tone_store, tmp_path, progress=False)
+    segments, probabilities = result.predictions("valid")
+    of_label = probabilities[np.arange(len(segments)), segments["label"]]
+    best = result.history["val_loss"].min()
+    assert -np.log(of_label).mean() == pytest.approx(best, abs=1e-5)
 
 
 def test_a_batch_that_does_not_fit_into_memory_is_refused(tone_store, tmp_path, monkeypatch):

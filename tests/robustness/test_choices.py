@@ -37,6 +37,7 @@ CHOICES = {
     "no seed": ({"seeds": ()}, r"seeds=\(\): expected .* one at least"),
     "an unknown protocol": ({"protocols": ("orignal",)}, "protocols.*among original, no_rep"),
     "an unknown variant": ({"variants": ("momentun",)}, "variants.*among l2-mean"),
+    "an unknown improvement": ({"improvements": ("mixdown",)}, "improvements.*among crops"),
 }
 
 
