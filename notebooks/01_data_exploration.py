@@ -103,19 +103,14 @@ show_table(
 # at the end is dropped. A profile can choose another window; the count below is that of this corpus.
 
 # %% tags=["nbval-ignore-output"]
+from genre_lib.results import premises
+
 segments = workspace.store.segments(window=profile.window, max_segments=profile.max_segments)
-per_track = segments.groupby("track_id").size()
-counted = per_track.value_counts().sort_index(ascending=False)
-listing = ", ".join(f"{number} tracks give {size}" for size, number in counted.items())
 show_text(
     f"The window of {profile.window} samples ({profile.window / 22_050:.2f} s) with a hop of "
-    f"{profile.hop} makes **{len(segments)} segments** from {len(tracks)} tracks: {listing}."
+    f"{profile.hop} makes **{len(segments)} segments**: "
+    + premises.on_segment_counts(segments.groupby("track_id").size())
 )
-
-# %%
-fewer = per_track.index[per_track < per_track.max()]
-if 0 < len(fewer) <= 20:
-    show_text("The tracks that give fewer are " + escape_markdown(", ".join(fewer)) + ".")
 
 # %% [markdown]
 # What does it look like? One track of each genre, as the network gets it (the waveform) and as the
@@ -133,7 +128,7 @@ show_figure(
 )
 
 # %% [markdown]
-# And what does it sound like? (Players are in the HTML report and in a notebook that you run yourself.)
+# And what does it sound like? Where the audio is at hand, the HTML report and the notebook play it.
 
 # %% tags=["keep-output", "nbval-ignore-output"]
 from genre_lib.workspace import play
@@ -218,12 +213,7 @@ from genre_lib.faults import same_recordings
 
 recordings, distortions = workspace.faults
 same = same_recordings(corpus, recordings)
-repeating = set(same["track_id"]) | set(same["other_track_id"])
-show_text(
-    f"Among the {len(tracks)} tracks, **{len(same)} pairs are of the same recording**, "
-    f"{same['exact'].sum()} of them exact repetitions and {same['across_genres'].sum()} across two "
-    f"genres: {len(repeating)} tracks ({len(repeating) / len(tracks):.1%}) repeat or are repeated."
-)
+show_text(premises.on_repetitions(same, len(tracks)))
 
 # %%
 if len(same):
@@ -246,10 +236,6 @@ if len(same):
         "Every track as a dot; arcs join those of the same recording.",
     )
 
-# %% [markdown]
-# What the second detector sees: the two tracks of a pair on one clock. Where both sound, their
-# spectrograms are the same picture.
-
 # %%
 from genre_lib.figures import aligned_pair
 
@@ -261,7 +247,8 @@ if len(same):
             "aligned_pair",
             lambda: aligned_pair(*map(workspace.samples, names), pair["offset_s"], names),
         ),
-        f"Two tracks of the same recording, {abs(pair['offset_s']):.2f} s apart.",
+        f"What the second detector sees: two tracks of the same recording, {abs(pair['offset_s']):.2f} s "
+        "apart, on one clock. Where both sound, their spectrograms are the same picture.",
     )
 
 # %% tags=["keep-output", "nbval-ignore-output"]
@@ -323,12 +310,15 @@ from genre_lib.faults import compare_with_catalogue
 
 if workspace.is_gtzan:
     compared = compare_with_catalogue(corpus, recordings, "exact_repetition_group")
-    show_table(
-        compared.rename(columns={"track_id": "track", "other_track_id": "other track"}),
-        "Repetitions that the detector found, that the catalogue names as exact, or both; the score is "
-        "the coherence, 0 where the detector does not even list the pair.",
-        formats={"score": "{:.2f}"},
-    )
+    if compared.empty:
+        show_text("Neither the detector nor the catalogue names a repetition among these tracks.")
+    else:
+        show_table(
+            compared.rename(columns={"track_id": "track", "other_track_id": "other track"}),
+            "Repetitions that the detector found, that the catalogue names as exact, or both; the score is "
+            "the coherence, 0 where the detector does not even list the pair.",
+            formats={"score": "{:.2f}"},
+        )
 
 # %%
 if workspace.is_gtzan:

@@ -134,12 +134,12 @@ except ValueError as error:
 #   when an epoch has few updates. The profile says which momentum was used here.
 
 # %% tags=["nbval-ignore-output"]
-from genre_lib.results import findings
+from genre_lib.results import original
 from genre_lib.workspace import choose_profile
 
 profile = choose_profile(profile, data)
 show_table(
-    findings.describe_profile(profile),
+    original.describe_profile(profile),
     f"The profile *{profile.name}*, and what the original reports.",
 )
 

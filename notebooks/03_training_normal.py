@@ -59,10 +59,12 @@ table = pd.DataFrame(rotations(profile.n_partitions)) + 1
 table.columns = ["rotation", "train", "validate", "test"]
 show_table(table, "The rotations: which partition does what.")
 
+# %% tags=["nbval-ignore-output"]
+from genre_lib.results import findings, premises
+
+show_text(premises.on_rotations(profile))
+
 # %% [markdown]
-# So each network sees a sixth of the corpus and is tested on another sixth, and over all rotations
-# each track is tested exactly once. (Most published results on GTZAN train on nine tenths.)
-#
 # Three ways to train are compared: plain, with an L2 penalty, and with accumulated gradients.
 #
 # ## First training: normal
@@ -73,18 +75,17 @@ show_table(table, "The rotations: which partition does what.")
 
 # %% tags=["nbval-ignore-output"]
 from genre_lib.experiment import NORMAL
-from genre_lib.results import findings
 
 runs = workspace.runs(NORMAL)[NORMAL]
-show_text(findings.on_gaps(profile, {NORMAL: runs}))
+show_text(premises.on_gaps(profile, {NORMAL: runs}))
 
 # %% tags=["nbval-ignore-output"]
-from genre_lib.results import accuracy, pool
+from genre_lib.results import accuracy, pool, wording
 
 scores = pool(runs)
 if runs:
     show_text(
-        f"Over {len(runs)} runs, **{accuracy(scores, 'segments')}** of the segments and "
+        f"In {wording.count(len(runs), 'run')}, **{accuracy(scores, 'segments')}** of the segments and "
         f"**{accuracy(scores, 'tracks')}** of the tracks were recognised (accuracy and 95% interval; "
         f"guessing gives {1 / len(workspace.genres):.1%}). The original reports 52.52% and 55.35% on "
         "GTZAN (quoted)."
@@ -115,7 +116,7 @@ if runs:
 # ### Considerations
 #
 # The original saw the training accuracy rise on while the validation accuracy stopped near 60%, and
-# called it overfitting. The curves of this report's runs:
+# called it overfitting. Whether that happens here, the learning curves of the runs tell.
 
 # %%
 from genre_lib.figures import learning_curves
@@ -123,23 +124,14 @@ from genre_lib.figures import learning_curves
 if runs:
     show_figure(
         learning_curves([run.history for run in runs], "Normal"),
-        "Learning curves of the normal phase, a line a rotation.",
+        "Learning curves of the normal phase, a line per run.",
     )
 
 # %% tags=["nbval-ignore-output"]
 from genre_lib.results import accuracy_gaps
 
 if runs:
-    last = accuracy_gaps(runs).mean()
-    show_text(
-        f"When training ended, the accuracy of segments was {last['training, last']:.1%} in training and "
-        f"{last['validation, last']:.1%} in validation on average, a gap of {last['gap, last']:.1%}: "
-        + (
-            "the network knows its training tracks far better than others, so in this run it overfits."
-            if last["gap, last"] > findings.WIDE
-            else "so in this run there is little overfitting."
-        )
-    )
+    show_text(findings.on_overfitting({"normal": accuracy_gaps(runs)}))
 
 # %% [markdown]
 # The original names four possible causes: a network of four million parameters, the quality of the

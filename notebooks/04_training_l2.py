@@ -16,7 +16,7 @@
 # %% [markdown] tags=["notebook-only"]
 # # 4. Train: L2 regularisation
 #
-# **What you will do.** Train with a penalty on the weights of the residual blocks, in three strengths.
+# **What you will do.** Train with a penalty on the weights of the residual blocks, in several strengths.
 #
 # **What you will learn.** What the penalty adds to the loss, and what it does to the gap between
 # training and validation.
@@ -82,13 +82,13 @@ show_table(
 
 # %% tags=["nbval-ignore-output"]
 from genre_lib.experiment import NORMAL, l2_phase, variant_phases
-from genre_lib.results import findings
+from genre_lib.results import findings, premises
 
 penalised = [l2_phase(weight) for weight in profile.l2_lambdas]
 # The strongest as printed, with the mean, is for the end of this section.
 readings = variant_phases(profile).get("l2-mean", [])
 runs = workspace.runs(NORMAL, *penalised, *readings)
-show_text(findings.on_gaps(profile, runs))
+show_text(premises.on_gaps(profile, runs))
 
 # %% tags=["nbval-ignore-output"]
 from genre_lib.results import compare, on_common_rotations
@@ -113,18 +113,13 @@ for phase in filter(runs.get, penalised):
 # %% tags=["nbval-ignore-output"]
 from genre_lib.results import accuracy_gaps
 
-gaps = {name: accuracy_gaps(found)["gap, last"].mean() for name, found in named.items() if found}
-if gaps:
-    show_text(
-        "The gap between training and validation accuracy at the end of training is "
-        + ", ".join(f"{gap:.1%} ({name})" for name, gap in gaps.items())
-        + f"; the smallest is that of {min(gaps, key=gaps.get)}."
-    )
+gaps = {name: accuracy_gaps(found) for name, found in named.items() if found}
+show_text(findings.on_final_gaps(gaps))
 
 # %% [markdown]
 # ### Sum or mean?
 #
-# Which of the two readings did the original train with? The strongest penalty in both:
+# The original prints the mean, and Keras adds the sum: which of the two readings did it train with?
 
 # %% tags=["nbval-ignore-output"]
 read = max(penalised, key=lambda phase: phase.network["l2"], default=NORMAL)
@@ -138,14 +133,14 @@ if readings:
         .rename(columns={"difference": "difference to normal / points"})
         .rename_axis("penalty")
         .reset_index(),
-        "The strongest penalty in both readings, on the same rotations; the difference is paired, track by "
+        "The strongest penalty of the profile in both readings, on the same rotations; the difference is paired, track by "
         "track.",
     )
 else:
-    show_text(f"The profile {profile.name} leaves the mean out.")
+    show_text(f"The profile *{profile.name}* trains with the sum only, so this report cannot say.")
 
 # %% tags=["nbval-ignore-output"]
-if readings and compared["difference"].notna().all():
+if readings:
     show_text(findings.on_readings(compared.drop("normal")))
 
 # %% [markdown]

@@ -100,14 +100,14 @@ show_text(
 import itertools
 
 from genre_lib.experiment import ACCUMULATION, NORMAL, variant_phases
-from genre_lib.results import findings
+from genre_lib.results import findings, premises
 
 profile = workspace.profile
 variants = {name: found for name, found in variant_phases(profile).items() if name != "l2-mean"}
 ways = [NORMAL, ACCUMULATION, *itertools.chain(*variants.values())]
 # The variants are for the end of this section; together, all can be trained side by side.
 runs = workspace.runs(*ways)
-show_text(findings.on_gaps(profile, runs))
+show_text(premises.on_gaps(profile, runs))
 
 # %% tags=["nbval-ignore-output"]
 from genre_lib.results import compare, on_common_rotations
@@ -165,14 +165,12 @@ show_table(
 )
 
 # %% tags=["nbval-ignore-output"]
-saved = updates["memory"].iloc[1] / updates["memory"].iloc[0]
-show_text(f"Accumulation took {saved:.1f} times less memory here than the batch in one piece.")
+show_text(findings.on_saved_memory(updates))
 
 # %% [markdown]
 # ### What it cannot do
 #
-# How far is what batch normalisation sees in a micro-batch from what it would see in the whole batch? Below
-# for one batch of training segments, at the first and at the last normalisation of a trained network.
+# How far is what batch normalisation sees in a micro-batch from what it would see in the whole batch?
 
 # %% tags=["nbval-ignore-output"]
 from genre_lib.experiment import measure_statistics
@@ -192,10 +190,13 @@ if accumulated:
             }
         ),
         f"Statistics of micro-batches of {profile.micro_batch_size} segments against those of the batch of "
-        f"{statistics['segments'].iloc[0]}: root mean square over filters and micro-batches. The mean is "
+        f"{statistics['segments'].iloc[0]} training segments, at the first and at the last normalisation of a "
+        f"trained network: root mean square over filters and micro-batches. The mean is "
         "compared in standard deviations of the batch, the standard deviation relatively.",
         formats={"error of the mean / deviations": "{:.2f}", "error of the deviation": "{:.0%}"},
     )
+else:
+    show_text("Without a run of the accumulation phase, this was not measured.")
 
 # %% [markdown]
 # No accumulation mends that exactly, since the statistics in one layer depend on those in every layer
@@ -207,9 +208,10 @@ if accumulated:
 # The moving statistics that validation uses follow the weights with a delay of about $1 / (1 - m)$ updates,
 # a hundred at Keras' momentum $m = 0.99$, and batches of 80 make two and a half times fewer updates an epoch
 # than those of 32. So validation may look bad early, and patience, counted in epochs, may end the training of
-# a network that has hardly begun. Each variant below changes one thing: the momentum, the statistics
-# (re-estimated over the training segments before each validation), or patience (counted in updates of the
-# normal phase).
+# a network that has hardly begun.
+
+# %% tags=["nbval-ignore-output"]
+show_text(premises.on_variants(profile))
 
 # %% tags=["nbval-ignore-output"]
 named = on_common_rotations({phase.label: runs[phase] for phase in ways})

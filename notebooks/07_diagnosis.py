@@ -51,7 +51,7 @@ workspace = open_workspace(profile, data)
 # during the epoch, before the weights are what they become, so that the gap is rather understated.
 
 # %% tags=["nbval-ignore-output"]
-from genre_lib.display import escape_markdown, show_figure, show_table, show_text
+from genre_lib.display import show_figure, show_table, show_text
 from genre_lib.experiment import NORMAL
 from genre_lib.results import accuracy_gaps, findings
 
@@ -104,14 +104,16 @@ if normal:
 # %% tags=["nbval-ignore-output"]
 if normal:
     show_table(
-        findings.compare_rules(by_rule),
+        (rules := findings.compare_rules(by_rule))[["tracks", "difference"]]
+        .rename(columns={"difference": "difference to the mean / points"})
+        .reset_index(),
         "Accuracy of tracks by the rule that joins their segments, normal phase; the difference is paired, "
         "track by track.",
     )
 
 # %% tags=["nbval-ignore-output"]
 if normal:
-    show_text(findings.on_rules(by_rule))
+    show_text(findings.on_rules(rules))
 
 # %% [markdown]
 # ## Can its probabilities be believed?
@@ -179,7 +181,7 @@ names = {
 if normal:
     show_table(
         suspects.head(10).rename(columns=names),
-        f"The ten most doubted labels of {len(suspects)} ({suspects['verdict'].sum()} are called errors).",
+        findings.on_suspects(suspects),
         formats={"probability of its genre": "{:.3f}"},
     )
 
@@ -210,22 +212,22 @@ if normal:
 # # Conclusion
 
 # %% tags=["nbval-ignore-output"]
-from genre_lib.results import compare, original_groups
+from genre_lib.results import headline
 
-compared = compare(original_groups(profile, runs), to="normal")
-show_text(findings.on_conclusion(compared, profile, escape_markdown(workspace.corpus_name)))
+for paragraph in headline.summarize(workspace).paragraphs:
+    show_text(paragraph)
 
 # %% [markdown]
-# And the three statements that the original makes of its results? Whether another phase helps or does harm,
-# McNemar's exact test decides at the 5% level; where it cannot tell, the statement stays open.
+# These are the paragraphs of the report's first page, computed in the cell above. The three statements that the
+# original makes of its results once more, as a table: where no difference is detected, a statement stays open.
 
 # %% tags=["nbval-ignore-output"]
-if normal:
-    others = compared.drop("normal").dropna(subset="difference")
-    show_table(
-        findings.on_statements(gaps, others),
-        "What the original says of its results, held against the runs of this report.",
-    )
+from genre_lib.results import compare, original, original_groups
+
+show_table(
+    original.judge_statements(gaps, compare(original_groups(profile, runs), to="normal")),
+    "What the original says of its results, held against the runs of this report.",
+)
 
 # %% [markdown]
 # The original could not improve its result with regularisation or with gradient accumulation, and could not

@@ -89,7 +89,7 @@ from genre_lib.figures import growing_cost
 for measured in (growth := speed.read_published("growth")):
     show_figure(
         growing_cost(pd.DataFrame(measured["growth"])),
-        "Time of building the store and of two runs of one epoch (1/32 of the filters, 6 short segments a track), "
+        "Time of building the store and of two runs of one epoch (1/32 of the filters, 6 short segments per track), "
         f"and the memory of the largest process, as the number of tracks grows: {speed.describe_device(measured)}.",
     )
 if not growth:

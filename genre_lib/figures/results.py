@@ -49,20 +49,22 @@ def _robust_top(histories):
 
 
 @styled
-def accuracies(compared, original=None) -> Figure:
+def accuracies(compared, original=None, chance=None) -> Figure:
     """Draw accuracies with their intervals, tracks and segments side by side.
 
     Parameters
     ----------
     compared : pandas.DataFrame from `genre_lib.results.compare`, a row per phase
+        With a column ``group``, rows of a group stand together under its name.
     original : dict of str to tuple of float, optional
         By phase, what the original reports for segments and for tracks, as fractions.
+    chance : float, the accuracy of guessing, optional
 
     Examples
     --------
     >>> figure = accuracies(compare(named_runs))  # doctest: +SKIP
     """
-    figure, axis = subplots(figsize=(WIDTH, 1.0 + 0.5 * len(compared)))
+    figure, axis = subplots(figsize=(WIDTH, 1.1 + 0.38 * len(compared)))
     styles = {"segments": ("o", -0.12, BLUE), "tracks": ("s", 0.12, ORANGE)}
     for which, (of, (marker, shift, color)) in enumerate(styles.items()):
         values = pd.DataFrame(list(compared[of]), columns=["value", "low", "high"])
@@ -73,11 +75,19 @@ def accuracies(compared, original=None) -> Figure:
             quoted = [original.get(name, (np.nan, np.nan))[which] for name in compared.index]
             look = {"fillstyle": "none", "markersize": 8, "label": f"{of}, original (quoted)"}
             axis.plot(quoted, places, marker, color=color, **look)
+    if chance is not None:
+        axis.axvline(chance, color="0.2", linestyle=":", label="guessing")
+    if "group" in compared:
+        places = pd.Series(range(len(compared))).groupby(compared["group"].to_numpy(), sort=False)
+        for group, place in places:
+            look = {"size": "small", "style": "italic", "color": "0.35", "va": "center"}
+            axis.text(0.008, place.min() - 0.24, group, **look)  # above the grid line
+            axis.axhline(place.max() + 0.5, color="0.6", linewidth=0.8)
     axis.set_yticks(range(len(compared)), compared.index)
-    axis.invert_yaxis()
     axis.xaxis.set_major_formatter(PercentFormatter(1))
-    axis.set(title="Accuracy, with 95% intervals", xlabel="accuracy", xlim=(0, 1))
-    axis.legend(**_BESIDE)
+    axis.set(title="Accuracy, with 95% intervals", xlim=(0, 1), ylim=(len(compared) - 0.5, -0.5))
+    legend = sorted(zip(*axis.get_legend_handles_labels(), strict=True), key=lambda pair: pair[1])
+    figure.legend(*zip(*legend[::-1], strict=True), loc="outside lower center", ncols=3)
     return figure
 
 

@@ -1,5 +1,9 @@
 from . import findings as findings
+from . import headline as headline
+from . import original as original
+from . import premises as premises
 from . import speed as speed
+from . import wording as wording
 from .calibration import confidences as confidences
 from .calibration import reliability as reliability
 from .calibration import summarize_calibration as summarize_calibration

@@ -155,7 +155,8 @@ def compare(named_runs, to=None):
         ``segments``, ``tracks`` (each an `Accuracy`); ``validation`` (accuracy of tracks in
         validation); ``epochs``, ``best``, ``training`` (means of `describe_runs`); ``seconds`` (the
         median time of an epoch). With `to`, also ``difference`` (a `Difference`, or None if no
-        track was tested by both), and of `mcnemar`, ``only_reference``, ``only_this`` and ``p``.
+        track was tested by both), of `mcnemar`, ``only_reference``, ``only_this`` and ``p``, and
+        ``outcome``: 1 or -1 if the group is significantly better or worse, else 0.
 
     Examples
     --------
@@ -166,7 +167,7 @@ def compare(named_runs, to=None):
     for name, runs in named_runs.items():
         row = _describe_group(runs, pools[name])
         if to is not None:
-            row |= _set_against(pools[to], pools[name])
+            row |= set_against(pools[to], pools[name])
         rows.append(row)
     return pd.DataFrame(rows, index=pd.Index(list(named_runs), name="name"))
 
@@ -185,12 +186,17 @@ def _describe_group(runs, scores):
     }
 
 
-def _set_against(reference, scores):
+def set_against(reference, scores):
+    """Compare scores, a table as from `pool`, with others: the last columns of `compare`."""
     if not statistics.comparable(reference, scores):
-        return {"difference": None, "only_reference": 0, "only_this": 0, "p": np.nan}
+        return {"difference": None, "only_reference": 0, "only_this": 0, "p": np.nan, "outcome": 0}
     gain = statistics.difference(reference, scores)
     only_reference, only_this, p = statistics.mcnemar(reference, scores)
-    return {"difference": gain, "only_reference": only_reference, "only_this": only_this, "p": p}
+    # The interval of few tracks is too narrow, and the test takes the seeds of a track for other
+    # tracks: a difference is significant where both say so.
+    outcome = gain.sign if p < 0.05 else 0
+    row = {"difference": gain, "only_reference": only_reference, "only_this": only_this}
+    return row | {"p": p, "outcome": outcome}
 
 
 def original_groups(profile, runs):

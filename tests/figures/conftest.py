@@ -19,7 +19,7 @@ def texts():
 
     def find_texts(figure):
         figure.canvas.draw()
-        found = set()
+        found = {text.get_text() for legend in figure.legends for text in legend.texts}
         for axis in figure.axes:
             found |= {axis.get_title(), axis.get_xlabel(), axis.get_ylabel()}
             labels = [*axis.get_xticklabels(), *axis.get_yticklabels()]

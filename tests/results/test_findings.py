@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_runs import first_of, run_with
+from sentences import assert_reads
 
-from genre_lib.experiment import NORMAL, PAPER, SMOKE, l2_phase, plan
 from genre_lib.results import Difference, compare, findings, mcnemar
 
 
@@ -15,9 +15,21 @@ def gaps_of(best, last):
 
 def compared(**rows):
     """A table as from `compare`: tracks that one of two recognises, p, and the difference."""
-    table = pd.DataFrame.from_dict(rows, "index", columns=["only_reference", "only_this", "p", "d"])
+    names = ["only_reference", "only_this", "p", "d"]
+    table = pd.DataFrame.from_dict(rows, "index", columns=names)
     # By hand, because pandas would make columns of the parts of a difference.
-    return table.drop(columns="d").assign(difference=[row[3] for row in rows.values()])
+    gains = [row[3] for row in rows.values()]
+    outcome = [row[3].sign if row[3] and row[2] < 0.05 else 0 for row in rows.values()]
+    return table.drop(columns="d").assign(difference=gains, outcome=outcome, runs=1)
+
+
+BELOW, LEVEL, ABOVE = (Difference(mean, mean - 0.1, mean + 0.1) for mean in (-0.2, 0.0, 0.2))
+LONELY = (0, 0, np.nan, None)
+
+
+def differences(**gains):
+    rows = {name: (9, 9, 0.01 if gain != LEVEL else 1.0, gain) for name, gain in gains.items()}
+    return compared(**{n: row if row[3] is not None else LONELY for n, row in rows.items()})
 
 
 def test_six_tracks_are_the_fewest_that_can_be_significant():
@@ -26,11 +38,15 @@ def test_six_tracks_are_the_fewest_that_can_be_significant():
     assert mcnemar(five, first_of(0)).p_value > 0.05
 
 
-def test_runs_that_are_missing_are_named():
-    runs = {NORMAL: ["a run"] * (len(plan(SMOKE, NORMAL))), l2_phase(0.01): []}
-    text = findings.on_gaps(SMOKE, runs)
-    assert "missing**: l2-0.01 (no run of 1). " in text
-    assert findings.on_gaps(SMOKE, {NORMAL: runs[NORMAL]}) == ""
+def test_outcomes_are_listed_by_what_they_are():
+    text = findings.on_outcomes(differences(a=ABOVE, b=LEVEL, c=BELOW, d=LEVEL, e=LEVEL))
+    level = "(+0.0 [\u221210.0, +10.0] points)"
+    worse = "(\u221220.0 [\u221230.0, \u221210.0] points)"
+    assert text == (
+        "significantly better: a (+20.0 [+10.0, +30.0] points); significantly worse: c "
+        f"{worse}; no difference detected: b {level}, d {level} and e {level}"
+    )
+    assert findings.on_outcomes(differences(a=LEVEL)) == f"no difference detected: a {level}"
 
 
 def test_phases_that_differ_and_phases_that_do_not():
@@ -38,87 +54,100 @@ def test_phases_that_differ_and_phases_that_do_not():
         L2=(12, 1, 0.003, Difference(-0.11, -0.18, -0.05)),
         accumulation=(4, 1, 0.4, Difference(-0.03, -0.08, 0.01)),
     )
-    text = findings.on_phases(table)
-    assert "L2 differs significantly from the normal phase" in text
-    assert "With accumulation the two differ on 5 of the tracks, too few" in text
-    assert "room for \u221218.0 to \u22125.0 points (L2) and for \u22128.0 to +1.0 points" in text
-    both = findings.on_phases(table.assign(p=0.01))
-    assert "L2 and accumulation differ significantly" in both
+    assert findings.on_phases(table) == (
+        "Compared with the normal phase on the same tracks, significantly worse: L2 (\u221211.0 "
+        "[\u221218.0, \u22125.0] points); no difference detected: accumulation (\u22123.0 "
+        "[\u22128.0, +1.0] points). A difference that is not detected may exist; the interval says "
+        "how large it may be. Normal and accumulation differ on 5 of the tracks, too few for any "
+        "outcome of the test to be significant."
+    )
+    text = findings.on_phases(differences(L2=ABOVE, accumulation=BELOW))
+    assert "not detected" not in text and "too few" not in text
+    assert_reads(text)
 
 
-def test_phases_that_never_differ_leave_no_interval():
+def test_phases_that_never_differ_have_no_interval():
     text = findings.on_phases(compared(L2=(0, 0, 1.0, Difference(0.0, 0.0, 0.0))))
-    assert "no phase differs significantly" in text and "not evidence that they are equal" in text
-    assert "differ on none of the tracks" in text
-    assert "intervals" not in text
+    assert "no difference detected: L2 (+0.0 points). " in text
+    assert "Normal and L2 differ on none of the tracks, too few" in text
+    assert_reads(text)
 
 
 def test_what_cannot_be_compared_is_left_out():
-    lonely = (0, 0, np.nan, None)
-    assert "nothing to compare" in findings.on_phases(compared(L2=lonely))
+    assert "nothing to compare" in findings.on_phases(compared(L2=LONELY))
     assert "nothing to compare" in findings.on_phases(compared())
-    both = compared(L2=lonely, accumulation=(9, 0, 0.004, Difference(-0.1, -0.2, -0.05)))
-    assert "L2" not in findings.on_phases(both)
-    assert len(findings.on_statements({"normal": gaps_of([0.2], [0.3])}, both)) == 2
+    assert "L2" not in findings.on_phases(differences(L2=None, accumulation=BELOW))
 
 
 def test_findings_take_the_table_of_a_comparison():
-    named = {
-        "normal": [run_with([1] * 30)],
-        "L2": [run_with([0] * 20 + [1] * 10)],
-        "none": [],
-    }
+    named = {"normal": [run_with([1] * 30)], "L2": [run_with([0] * 20 + [1] * 10)], "none": []}
     others = compare(named, to="normal").drop("normal")
-    assert "At the 5% level, L2 differs significantly" in findings.on_phases(others)
-    table = findings.on_statements({"normal": gaps_of([0.2], [0.3])}, others)
-    assert list(table["verdict"]) == ["supported", "supported: it does harm"]
+    assert "tracks, significantly worse: L2 (\u2212" in findings.on_phases(others)
 
 
 def test_overfitting_that_is_there():
     gaps = {"normal": gaps_of([0.2, 0.0], [0.4, 0.05]), "L2": gaps_of([0.0], [0.05])}
     text = findings.on_overfitting(gaps)
-    assert "is +22.5 points on average, and above 10 points in 1 of 2 runs" in text
+    assert "is +22.5 points on average, and above 10 points in 1 of the 2 runs: the gap" in text
     assert "overfitting is there" in text
     assert "by +5.0 points in training and by \u22127.5 in validation" in text
-    assert text.endswith("found in 1 of the 2 phases (normal).")
+    assert text.endswith(
+        "A mean gap of more than 10 points is found in 1 of the 2 phases (normal)."
+    )
+    assert "above 10 points in both runs" in findings.on_overfitting(
+        {"normal": gaps_of([0.0] * 2, [0.2] * 2)}
+    )
 
 
-def test_overfitting_that_is_not_there():
+def test_overfitting_of_one_run_of_one_phase():
     text = findings.on_overfitting({"normal": gaps_of([-0.1], [-0.1])})
-    assert "overfitting is not there" in text
-    assert text.endswith("found in 0 of the 1 phases.")
+    assert text == (
+        "When the normal phase ends, accuracy in training less that in validation is \u221210.0 "
+        "points: the gap that the original calls overfitting is not there. From the best epoch to "
+        "the last, accuracy changes by +5.0 points in training and by +5.0 in validation."
+    )
 
 
 @pytest.mark.parametrize(
-    ("only_normal", "only_other", "p", "gain", "verdict"),
+    ("last", "ending"),
     [
-        (20, 4, 0.002, -0.16, "supported: it does harm"),
-        (4, 20, 0.002, 0.16, "refuted: it helps"),
-        (5, 4, 1.0, -0.01, "open: no difference detected"),
+        ((0.0, 0.0, 0.0), "is found in none of the 3 phases."),
+        ((0.2, 0.2, 0.2), "is found in all 3 phases."),
+        ((0.2, 0.2, 0.0), "is found in 2 of the 3 phases (normal; L2)."),
     ],
 )
-def test_a_statement_is_held_against_the_exact_test(only_normal, only_other, p, gain, verdict):
-    gain = Difference(gain, gain - 0.1, gain + 0.1)
-    others = compared(accumulation=(only_normal, only_other, p, gain))
-    table = findings.on_statements({"normal": gaps_of([0.2], [0.3])}, others)
-    assert list(table["verdict"]) == ["supported", verdict]
-    assert table["statement"][1] == "Accumulation does not help."
-    assert table["here"][0] == "gap at the end +30.0 points"
-    assert table["here"][1] == f"{gain} points, p = {p:.2g}"
+def test_phases_that_overfit(last, ending):
+    names = ("normal", "L2", "accumulation")
+    gaps = {name: gaps_of([0.0], [gap]) for name, gap in zip(names, last, strict=True)}
+    text = findings.on_overfitting(gaps)
+    assert text.endswith(ending)
+    assert_reads(text)
 
 
-def test_a_network_without_a_gap_does_not_overfit():
-    table = findings.on_statements({"normal": gaps_of([0.0], [0.05])}, compared())
-    assert list(table["verdict"]) == ["not supported"]
+def test_gaps_at_the_end_of_one_phase_and_of_several():
+    gaps = {"normal": gaps_of([0.2], [0.3]), "L2": gaps_of([0.0], [0.05])}
+    begin = "Accuracy in training less that in validation, at the end of training, is +30.0 points "
+    assert findings.on_final_gaps(gaps) == (
+        f"{begin}(normal) and +5.0 points (L2); the smallest is that of L2."
+    )
+    assert findings.on_final_gaps({"normal": gaps["normal"]}) == f"{begin}(normal)."
+    assert findings.on_final_gaps({}) == ""
 
 
 def test_confusions_of_each_phase():
     genres = ["blues", "rock"]
     some = pd.DataFrame([[3, 1], [0, 4]], genres, genres)
     none = pd.DataFrame([[4, 0], [0, 4]], genres, genres)
-    text = findings.on_confusions({"normal": some, "L2": none})
-    assert text == (
-        "The most frequent confusion is blues taken for rock (1 of 4 tracks) in normal; none in L2."
+    taken = "blues taken for rock (1 of 4 tracks)"
+    assert findings.on_confusions({"normal": some, "L2": none}) == (
+        f"The most frequent confusion is, in normal, {taken}. No track is taken for another genre "
+        "in L2."
+    )
+    assert findings.on_confusions({"normal": some, "L2": some}) == (
+        f"The most frequent confusion is, in normal, {taken}; in L2, {taken}."
+    )
+    assert findings.on_confusions({"normal": none, "L2": none}) == (
+        "No track is taken for another genre in normal and L2."
     )
 
 
@@ -147,13 +176,6 @@ def test_how_many_segments_are_needed():
     assert "nothing to join" in findings.on_segments({1: first_of(50)})
 
 
-def test_rules_are_compared_with_the_mean():
-    rules = {"mean": first_of(60), "vote": first_of(90), "max": first_of(30)}
-    assert findings.on_rules(rules).startswith("Better than the mean: vote; worse: max;")
-    alike = {"mean": first_of(60), "vote": first_of(60)}
-    assert "No difference between the mean and any other rule" in findings.on_rules(alike)
-
-
 @pytest.mark.parametrize(
     ("share", "expected"),
     [
@@ -169,29 +191,6 @@ def test_calibration_in_words(share, expected):
     assert expected in text
 
 
-def test_choices_stand_beside_those_of_the_original():
-    table = findings.describe_profile(PAPER)
-    assert list(table) == ["choice", "this report", "original (quoted)"]
-    rows = {choice: (here, quoted) for choice, here, quoted in table.itertuples(index=False)}
-    # The original's are written as its report prints them.
-    told = {c: row for c, row in rows.items() if row[1] != "not given"}
-    assert all(here == quoted.replace(" ", "") for here, quoted in told.values())
-    assert rows["learning rate of Adam"] == ("0.001", "not given")
-    assert ("0.03125", "1") in findings.describe_profile(SMOKE).iloc[:, 1:].itertuples(
-        index=False, name=None
-    )
-
-
-def test_every_weight_of_the_penalty_has_the_one_quotation():
-    assert findings.quote_original("normal") == (0.5252, 0.5535)
-    assert findings.quote_original(l2_phase(0.001).label) == (0.3588, 0.3832)
-    table = compare({"normal": [run_with([1, 0])], "accumulation": []}, to="normal")
-    quoted = findings.with_original(table)
-    assert list(quoted["original"]) == ["52.52%, 55.35%", "37.31%, 37.92%"]
-    assert list(quoted.drop(columns="original")) == list(table)
-    assert findings.with_original(compare({}))["original"].empty
-
-
 def test_gaps_are_averaged_over_runs():
     assert findings.mean_gaps({}).empty
     gaps = {"normal": gaps_of([0.2, 0.0], [0.4, 0.1]), "L2": gaps_of([0.0], [0.05])}
@@ -201,101 +200,110 @@ def test_gaps_are_averaged_over_runs():
     np.testing.assert_allclose(table.loc["normal", "validation, best"], 0.8)
 
 
-def test_rules_are_set_beside_the_mean():
-    assert len(findings.compare_rules({"mean": first_of(60)})) == 1
-    table = findings.compare_rules({"mean": first_of(60), "vote": first_of(90)}).set_index("rule")
-    assert table.loc["mean", "difference to the mean / points"] == "+0.0"
-    assert table.loc["vote", "difference to the mean / points"].startswith("+30.0 [")
+def test_rules_are_compared_with_the_mean():
+    rules = {"mean": first_of(60), "vote": first_of(90), "max": first_of(30)}
+    table = findings.compare_rules(rules)
+    assert str(table.loc["mean", "difference"]) == "+0.0"
+    assert str(table.loc["vote", "difference"]).startswith("+30.0 [")
     assert table.loc["vote", "tracks"].startswith("90.0% [")
-
-
-BELOW, LEVEL, ABOVE = (Difference(mean, mean - 0.1, mean + 0.1) for mean in (-0.2, 0.0, 0.2))
-
-
-def differences(**gains):
-    return compared(**{name: (0, 0, np.nan, gain) for name, gain in gains.items()})
+    text = findings.on_rules(table)
+    assert text.startswith("Compared with the mean, significantly better: vote (+30.0 [")
+    assert "; significantly worse: max (\u221230.0 [" in text
+    alike = findings.compare_rules({"mean": first_of(60), "vote": first_of(60)})
+    text = findings.on_rules(alike)
+    assert text == "Compared with the mean, no difference detected: vote (+0.0 points)."
 
 
 @pytest.mark.parametrize(
     ("drops", "expected"),
     [
-        ((LEVEL, ABOVE), "neither reading is below the normal phase"),
+        ((LEVEL, ABOVE), "Here neither reading is significantly worse than the normal phase: the"),
+        ((BELOW, LEVEL), "Here sum is significantly worse than the normal phase, so that reading"),
         (
-            (BELOW, LEVEL),
-            "run, sum is below the normal phase by more than chance explains, so that",
+            (BELOW, BELOW),
+            "Here sum and mean are significantly worse than the normal phase, so each",
         ),
-        ((BELOW, BELOW), "run, sum and mean are below the normal phase by more than chance"),
+        ((BELOW, None), "Without runs of both readings, nothing tells them apart."),
     ],
 )
 def test_readings_of_the_penalty(drops, expected):
     text = findings.on_readings(differences(sum=drops[0], mean=drops[1]))
-    assert text.startswith("The original fell from 55.35% to 38.32% of songs (quoted). In this ")
     assert expected in text
+    assert_reads(text)
 
 
-@pytest.mark.parametrize(
-    ("gains", "better", "worse"),
-    [
-        ((LEVEL, LEVEL), "none", "none"),
-        ((ABOVE, None), "whole (+20.0 [+10.0, +30.0] points)", "none"),
-        ((BELOW, ABOVE), "group (+20.0 [+10.0, +30.0] points)", "whole (\u221220.0 ["),
-        ((ABOVE, ABOVE), "+30.0] points); group (+20.0 [", "none"),
-    ],
-)
-def test_ways_that_are_better_or_worse_than_accumulation(gains, better, worse):
-    text = findings.on_ways(differences(**dict(zip(("whole", "group"), gains, strict=True))))
-    at_best, at_worst = text.split("; worse: ")
-    assert better in at_best.partition("chance explains: ")[2]
-    assert at_worst.startswith(worse)
-
-
-def test_ways_that_share_no_run_are_not_compared():
-    assert "none can be compared" in findings.on_ways(differences(whole=None))
-    assert "none can be compared" in findings.on_ways(differences())
+def test_ways_to_train_are_compared_with_accumulation():
+    text = findings.on_ways(differences(whole=ABOVE, group=None))
+    assert text == (
+        "Compared with accumulation on the same tracks, significantly better: whole (+20.0 "
+        "[+10.0, +30.0] points)."
+    )
+    for nothing in (differences(whole=None), differences()):
+        assert "none can be compared" in findings.on_ways(nothing)
 
 
 def test_the_genres_that_are_recognised_best_and_worst():
     table = pd.DataFrame({"genre": ["blues", "hip_hop", "rock"], "F1": [0.5, 0.25, 0.75]})
     text = findings.on_genres(table)
     assert "best recognised genre is rock (F1 0.75), the worst hip\\_hop (F1 0.25)" in text
-    assert "rock (F1 0.75), the worst rock (F1 0.75)" in findings.on_genres(table[2:])
+    text = findings.on_genres(table.assign(F1=0.5))
+    assert text == "In the normal phase all genres are recognised equally well (F1 0.50)."
 
 
-def test_the_strictest_protocol_is_compared_with_the_original():
-    both = differences(original=LEVEL, artist_filtered=BELOW)
-    text = findings.on_protocols(both)
-    assert "artist filtered and the original differ by \u221220.0 [\u221230.0, \u221210.0]" in text
-    assert "allows no other protocol" in findings.on_protocols(both[:1])
-    assert findings.on_protocols(differences(original=LEVEL, artist_filtered=None)) == ""
+def test_other_protocols_are_compared_with_the_original():
+    text = findings.on_protocols(differences(no_repetitions=LEVEL, artist_filtered=BELOW))
+    assert text.startswith(
+        "Compared with the original protocol on the tracks that both tested, significantly worse: "
+        "artist filtered (\u221220.0 [\u221230.0, \u221210.0] points); no difference detected: no "
+        "repetitions (+0.0 ["
+    )
+    assert_reads(text)
+    text = findings.on_protocols(differences(artist_filtered=None))
+    assert text.startswith("No track was tested in the same rotation under another protocol")
+    for nothing in (compared(), differences(artist_filtered=None).assign(runs=0)):
+        assert findings.on_protocols(nothing).startswith("No run under another protocol is there")
 
 
-@pytest.mark.parametrize(("swapped", "found"), [("gh", 0), ("bh", 1), ("ad", 2)])
-def test_swapped_labels_among_the_suspects(swapped, found):
+@pytest.mark.parametrize(("verdicts", "called"), [([0] * 12, "none"), ([1, 1, 0], "2")])
+def test_suspects_are_counted(verdicts, called):
+    text = findings.on_suspects(pd.DataFrame({"verdict": np.array(verdicts, bool)}))
+    shown = min(10, len(verdicts))
+    assert (
+        text == f"The {shown} most doubted labels of {len(verdicts)} (called an error: {called})."
+    )
+
+
+@pytest.mark.parametrize(
+    ("swapped", "ending"),
+    [
+        ("gh", "2 are of tested tracks; none of these is among the first 4 suspects."),
+        ("bh", "2 are of tested tracks; 1 of these is among the first 4 suspects."),
+        ("ad", "2 are of tested tracks; 2 of these are among the first 4 suspects."),
+        ("ay", "1 is of a tested track; it is among the first 2 suspects."),
+        ("hy", "1 is of a tested track; it is not among the first 2 suspects."),
+    ],
+)
+def test_swapped_labels_among_the_suspects(swapped, ending):
     truth = pd.DataFrame({"track_id": [*swapped, "c"], "fault": ["mislabeled"] * 2 + ["clipped"]})
     suspects = pd.DataFrame({"track_id": list("abcdefgh")})
     text = findings.on_swapped_labels(truth, suspects)
-    assert text.startswith("Of the 2 labels that were swapped when this corpus was made, ")
-    assert text.endswith(f" {found} are among the first 4 suspects.")
+    assert text == f"Of the 2 labels that were swapped when this corpus was made, {ending}"
 
 
-def test_a_swapped_label_that_was_not_tested_does_not_count():
-    truth = pd.DataFrame({"track_id": ["a", "b"], "fault": "mislabeled"})
-    tested = pd.DataFrame({"track_id": ["b", "c"]})
-    assert "Of the 1 labels" in findings.on_swapped_labels(truth, tested)
+def test_no_swapped_label_that_was_tested():
+    suspects = pd.DataFrame({"track_id": ["b", "c"]})
+    for track, fault in {"a": "mislabeled", "b": "clipped"}.items():
+        truth = pd.DataFrame({"track_id": [track], "fault": fault})
+        text = findings.on_swapped_labels(truth, suspects)
+        assert text.startswith("No label that was swapped when this corpus was made is of a track")
 
 
-def test_the_conclusion_names_what_was_reached():
-    normal, other = [run_with([1, 1, 1, 0])], [run_with([1, 0, 0, 0])]
-    groups = {"normal": normal, "L2": [], "accumulation": other}
-
-    def conclude(**groups):
-        return findings.on_conclusion(compare(groups, to="normal"), SMOKE, "demo corpus")
-
-    text = conclude(**groups)
-    assert "On the demo corpus, with the profile *smoke*" in text
-    assert "recognised 75.0% [25.0%, 100.0%] of 4 tracks" in text
-    assert "Accumulation reached 25.0% [0.0%, 75.0%] on 1 of 6 rotations." in text
-    assert "L2" not in text
-    assert "L2 reached" in conclude(**groups | {"L2": other})
-    assert conclude(normal=normal).endswith("give no interval.")
-    assert "nothing to conclude" in conclude(**groups | {"normal": []})
+@pytest.mark.parametrize(
+    ("memory", "expected"),
+    [
+        ([100, 320], "The batch in one piece took 3.2 times as much memory here as accumulation."),
+        ([100, 90], "Accumulation took no less memory here than the batch in one piece."),
+    ],
+)
+def test_memory_that_accumulation_saves(memory, expected):
+    assert findings.on_saved_memory(pd.DataFrame({"memory": memory})) == expected

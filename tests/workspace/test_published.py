@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from genre_lib.experiment import NORMAL
-from genre_lib.results import accuracy, findings, pool
+from genre_lib.results import accuracy, pool, premises
 from genre_lib.workspace import PublicationError, open_published
 from genre_lib.workspace.published import read_profile
 
@@ -53,8 +53,8 @@ def test_a_gap_is_marked_and_not_trained(folder):
     runs = published.runs()
     lacking = [phase.name for phase, found in runs.items() if not found]
     assert lacking == ["l2-0.01", "accumulation"]
-    gaps = findings.on_gaps(published.profile, runs)
-    assert "l2-0.01 (no run of 1), accumulation (no run of 1)" in gaps
+    gaps = premises.on_gaps(published.profile, runs)
+    assert "l2-0.01 (none of 1), accumulation (none of 1)" in gaps
     assert "normal" not in gaps
     assert str(accuracy(pool(runs[max(runs, key=lambda phase: phase.accumulates)]))) == "no run"
 
