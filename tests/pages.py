@@ -66,9 +66,15 @@ class Report:
 
     @property
     def pdf_text(self):
+        return " ".join(self.pdf_pages)
+
+    @property
+    def pdf_pages(self):
+        """The text of each page."""
         if shutil.which("pdftotext") is None:
             pytest.skip("pdftotext (poppler-utils) is not installed")
         run = subprocess.run(
             ["pdftotext", "-layout", self.pdf_path, "-"], capture_output=True, check=True, text=True
         )
-        return " ".join(run.stdout.replace("\u200b", "").split())
+        pages = run.stdout.replace("\u200b", "").removesuffix("\f").split("\f")
+        return [" ".join(page.split()) for page in pages]

@@ -24,8 +24,10 @@ _TEXT_WIDTH_PIXELS = 720  # a figure of this displayed width fills the line
 _TALLEST = 1.25  # of a figure, in text widths: it leaves room for its caption on an A4 page
 
 
-def bind(notebooks, out_dir, *, provenance, template_dir, **title_page):
+def bind(notebooks, out_dir, *, provenance, template_dir, abstract=(), figure=None, **title_page):
     """Make ``report.html`` and ``report.pdf`` in `out_dir` out of executed notebooks.
+
+    Page one shows the paragraphs of the abstract, in Markdown, and a figure: PNG and caption.
 
     Cells tagged ``notebook-only`` stay out. Code is folded in the page and absent from the PDF;
     ``hide-code`` (and papermill's parameter cells) leave it out of both. Outputs without a role
@@ -36,6 +38,7 @@ def bind(notebooks, out_dir, *, provenance, template_dir, **title_page):
     notebooks, out_dir = [Path(notebook).resolve() for notebook in notebooks], out_dir.resolve()
     with scratch_folder(out_dir / "binding") as work:
         builder = _Builder(work)
+        front = builder.front_matter(abstract, figure)
         for notebook in notebooks:
             builder.add_notebook(notebook)
         builder.add_back_matter(provenance)
@@ -44,6 +47,7 @@ def bind(notebooks, out_dir, *, provenance, template_dir, **title_page):
             html_outputs=builder.html_outputs,
             image_folders=[notebook.parent for notebook in notebooks],
             made_from=provenance[:_MADE_FROM_LINES],
+            abstract=front,
             **title_page,
         )
         html = render_html(document, template_dir, work)
@@ -59,6 +63,14 @@ class _Builder:
     blocks: list[str] = field(default_factory=list)
     html_outputs: list[str] = field(default_factory=list)
     n_images: int = 0
+
+    def front_matter(self, paragraphs, figure) -> str:
+        """Return what stands on the first page below the title."""
+        blocks = list(paragraphs)
+        if figure:
+            png, caption = figure
+            blocks.append(self._figure({"image/png": base64.b64encode(png)}, caption, {}, "page 1"))
+        return "\n\n".join([*blocks, ""])  # a block has to end in a line of its own
 
     def add_notebook(self, path: Path) -> None:
         if not path.is_file():

@@ -34,13 +34,14 @@ class BindingError(ValueError):
 
 @dataclass(frozen=True)
 class Document:
-    """The report in pandoc Markdown, and the plain texts of its title page."""
+    """The report and its abstract in pandoc Markdown, and the plain texts of its title page."""
 
     markdown: str
     title: str
     subtitle: str
     authors: list[str]
     date: str
+    abstract: str = ""
     notice: str | None = None
     made_from: list[tuple[str, str]] = field(default_factory=list)
     html_outputs: list[str] = field(default_factory=list)
@@ -126,6 +127,7 @@ def _metadata(document: Document) -> dict:
             for name, value in document.made_from
         ],
         "link-citations": True,
+        "abstract": document.abstract,
     }
     if document.notice:
         texts["notice"] = escape_markdown(document.notice)

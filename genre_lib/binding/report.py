@@ -9,8 +9,11 @@ from genre_lib import provenance
 from genre_lib.binding.execution import ReportError, run_notebooks
 from genre_lib.binding.markdown import bind
 from genre_lib.corpus.tracks import fingerprint
+from genre_lib.display import figure_png
 from genre_lib.experiment.kept import RunError
+from genre_lib.figures import accuracies
 from genre_lib.files import ROOT, checksum, locked, remove_leftovers
+from genre_lib.results.headline import summarize
 from genre_lib.workspace.opening import open_workspace
 
 TITLE = "Music genres from raw waveforms"
@@ -19,6 +22,10 @@ AUTHORS = ("After a report by R. Donati and A. Borsatto, 2021/22",)
 DEMO_NOTICE = (
     "This report was made from the demo corpus: synthetic sounds, made on the spot. It proves that "
     "everything works, and says nothing about music."
+)
+FIGURE_CAPTION = (
+    "What came out: accuracy on the test partitions, with 95% intervals. Hollow is what the "
+    "original reports for the 1000 tracks of GTZAN (quoted)."
 )
 _ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "2",
@@ -74,10 +81,20 @@ def make_report(profile=None, data=None, out="report/build", home=ROOT):
             subtitle=SUBTITLE,
             authors=AUTHORS,
             date=datetime.date.today().isoformat(),
+            **page_one(summarize(workspace)),
             notice=" ".join(filter(None, notices)) or None,
             provenance=describe(workspace, str(took)),
             template_dir=ROOT / "report",
         )
+
+
+def page_one(headline):
+    """Return the abstract, and the figure that carries it, with its caption."""
+    figure = None
+    if len(headline.rows):
+        drawn = accuracies(headline.rows, headline.original, headline.chance)
+        figure = (figure_png(drawn), FIGURE_CAPTION)
+    return {"abstract": headline.paragraphs, "figure": figure}
 
 
 def identify(workspace):

@@ -10,7 +10,7 @@ import nbformat
 import papermill
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from pages import TEMPLATES, TITLE_PAGE, Report, png
+from pages import TEMPLATES, TITLE_PAGE, Page, Report, png
 
 from genre_lib.binding import BindingError, bind
 from genre_lib.display import pipe_table
@@ -100,6 +100,23 @@ def test_figures_and_tables_are_numbered_alike_in_both(make, tmp_path):
         assert "Figure 2: By hand" in content
         assert "Table 2: Second." in content
         assert "A sentence." in content
+
+
+def test_page_one_has_the_abstract_and_its_figure(make):
+    cells = [markdown("# Data"), code("a", outputs=[figure("Second.")])]
+    front = {"abstract": ["It was *trained*.", "A name\\_b."], "figure": (png(), "First, *all*.")}
+    report = make(cells, **front, notice="Mind this.")
+    header = report.markup.partition("<header")[2].partition("</header>")[0]
+    assert "<em>trained</em>" in header and "<img" in header
+    first, second = report.pdf_pages[:2]
+    for content in (Page(header).text, first):
+        parts = ("It was trained.", "A name_b.", "Figure 1: First, all.", "Mind this.")
+        places = [content.index(part) for part in parts]
+        assert places == sorted(places)
+    assert "Contents" in second and "Contents" not in first
+    assert "Figure 2: Second." in report.page.text
+    assert "Figure 2: Second." in report.pdf_text
+    assert report.page.count("img") == 2
 
 
 def test_page_stands_alone(make):

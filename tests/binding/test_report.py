@@ -72,6 +72,27 @@ def test_the_result_table_is_that_of_the_kept_runs(workspace, text):
         assert f"{phase.name} {shown[0]} {shown[1]}" in text
 
 
+def test_page_one_has_the_accuracies_of_the_kept_runs(workspace, report):
+    page = Page(report[0].read_text().partition("<nav")[0])
+    for phase, results in workspace.runs(NORMAL, ACCUMULATION).items():
+        way = "plain training" if phase == NORMAL else phase.label
+        scores = pool(results)
+        tested = f"{scores['track_id'].nunique()} test tracks with {way}"
+        assert f"{accuracy(scores)} of {tested}" in page.text
+    assert page.count("img") == 1
+    assert "Figure 1: What came out" in page.text
+    assert (
+        page.text.index("What limits this")
+        < page.text.index("Figure 1")
+        < page.text.index("says nothing about music")
+    )
+
+
+def test_no_sentence_of_the_report_counts_what_is_not_there(text):
+    for nonsense in ("nan%", "None", " of the 0 ", "1 runs", "1 tracks", "[]", "0 pairs"):
+        assert nonsense not in text.partition("Provenance")[0]
+
+
 def test_the_report_says_what_it_was_made_from(workspace, text):
     for fact in ("synthetic", workspace.store.fingerprint, workspace.profile.digest(), "keras"):
         assert fact in text
