@@ -94,7 +94,7 @@ show_text(
 # %% [markdown]
 # Batch normalisation is the exception. It normalises with the mean and the variance of what it is given,
 # and it is given 10 segments at a time, not 80: no accumulation mends that. So the third training differs
-# from the first in three ways at once: larger batches, noisier normalisation, and fewer updates an epoch.
+# from the first in three ways at once: larger batches, noisier normalisation, and fewer updates per epoch.
 
 # %% tags=["nbval-ignore-output"]
 import itertools
@@ -206,7 +206,7 @@ else:
 # ### Is it the batch, or how training ends?
 #
 # The moving statistics that validation uses follow the weights with a delay of about $1 / (1 - m)$ updates,
-# a hundred at Keras' momentum $m = 0.99$, and batches of 80 make two and a half times fewer updates an epoch
+# a hundred at Keras' momentum $m = 0.99$, and batches of 80 make two and a half times fewer updates per epoch
 # than those of 32. So validation may look bad early, and patience, counted in epochs, may end the training of
 # a network that has hardly begun.
 

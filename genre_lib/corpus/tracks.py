@@ -107,8 +107,9 @@ def describe_left_out(corpus):
         f"{len(files)} {status} ({files['file'].iloc[0]}: {files['detail'].iloc[0]})"
         for status, files in left_out.groupby("status")
     ]
-    counted = f"{len(left_out)} of {len(corpus)} files are left out"
-    return f"{counted}: {', '.join(kinds)}" if kinds else counted
+    are = "are" if len(left_out) > 1 else "is"
+    counted = f"{len(left_out)} of {len(corpus)} files {are} left out"
+    return f"{counted}: {', '.join(kinds)}" if kinds else "no file is left out"
 
 
 def genre_names(corpus):

@@ -100,8 +100,8 @@ def _attempts_in_workers(runs, store, kept, jobs):
         # Usually for lack of memory, of which one run at a time needs least. In a process of its
         # own, a run that kills its process can be named.
         warnings.warn(
-            f"a worker process was killed: the {len(left)} runs that are left are trained one at a "
-            "time. If memory was short, fewer jobs need less.",
+            f"a worker process was killed: {len(left)} of {len(runs)} runs are left, and are "
+            "trained one at a time. If memory was short, fewer jobs need less.",
             stacklevel=4,
         )
         for run in left:

@@ -155,8 +155,9 @@ def compare(named_runs, to=None):
         ``segments``, ``tracks`` (each an `Accuracy`); ``validation`` (accuracy of tracks in
         validation); ``epochs``, ``best``, ``training`` (means of `describe_runs`); ``seconds`` (the
         median time of an epoch). With `to`, also ``difference`` (a `Difference`, or None if no
-        track was tested by both), of `mcnemar`, ``only_reference``, ``only_this`` and ``p``, and
-        ``outcome``: 1 or -1 if the group is significantly better or worse, else 0.
+        track was tested by both), of `mcnemar`, ``only_reference``, ``only_this`` and ``p``;
+        ``outcome``: 1 or -1 if the group is significantly better or worse, else 0; and ``shared``,
+        the number of tracks that both tested.
 
     Examples
     --------
@@ -188,19 +189,21 @@ def _describe_group(runs, scores):
 
 def set_against(reference, scores):
     """Compare scores, a table as from `pool`, with others: the last columns of `compare`."""
-    if not statistics.comparable(reference, scores):
-        return {"difference": None, "only_reference": 0, "only_this": 0, "p": np.nan, "outcome": 0}
+    row = {"difference": None, "only_reference": 0, "only_this": 0, "p": np.nan, "outcome": 0}
+    row["shared"] = statistics.count_shared(reference, scores)
+    if not row["shared"]:
+        return row
     gain = statistics.difference(reference, scores)
     only_reference, only_this, p = statistics.mcnemar(reference, scores)
     # The interval of few tracks is too narrow, and the test takes the seeds of a track for other
     # tracks: a difference is significant where both say so.
     outcome = gain.sign if p < 0.05 else 0
-    row = {"difference": gain, "only_reference": only_reference, "only_this": only_this}
+    row |= {"difference": gain, "only_reference": only_reference, "only_this": only_this}
     return row | {"p": p, "outcome": outcome}
 
 
 def original_groups(profile, runs):
-    """Select the runs of the original's trainings, by label: normal, one L2 phase, accumulation.
+    """Select the runs of the original's phases, by label: normal, one L2 phase, accumulation.
 
     The L2 phase is the one with the best accuracy of tracks in validation, so that the test
     partitions take no part in the choice.

@@ -95,7 +95,7 @@ def _line(phases):
     parts = []
     for name, row in phases[phases["runs"] > 0].iterrows():
         told = f"{_way(name)} {row['tracks']} of {row['test tracks']} tracks"
-        if name != "normal" and row["difference"] is not None:
+        if name != "normal" and row["shared"]:
             told += f" ({OUTCOMES[row['outcome']]})"
         parts.append(told)
     return "; ".join(parts) or "no run of the original's three ways to train"
@@ -168,11 +168,11 @@ def _on_leakage(workspace, apart, normal):
     for name, row in with_runs[-1:].iterrows():  # the strictest
         told = f"Under the protocol *{name.removeprefix('normal, ')}*, plain training recognises "
         told += f"**{row['tracks']}** of {row['test tracks']} tracks"
-        if row["difference"] is not None:
-            found = "no difference is detected"
-            if row["outcome"]:
-                found = f"that is {OUTCOMES[row['outcome']]}"
-            told += f"; on the tracks that both tested, {found} ({row['difference']} points)"
+        if row["shared"]:
+            outcome = OUTCOMES[row["outcome"]]
+            found = f"that is {outcome}" if row["outcome"] else "no difference is detected"
+            told += f"; on the {row['shared']} that both protocols tested, {found} "
+            told += f"({row['difference']} points)"
         sentences.append(f"{told}.")
     if with_runs.empty:
         sentences.append("No run under a stricter protocol is there to tell what that adds.")

@@ -129,9 +129,9 @@ def difference(first, second):
     return Difference(*bootstrap_mean(gains, 1, both["track_id"]))
 
 
-def comparable(first, second):
-    """Tell whether two tables as from `pool` have a track, rotation and seed in common."""
-    return not _in_both(first, second).empty
+def count_shared(first, second):
+    """Count the tracks that both have tested in the same rotation with the same seed."""
+    return _in_both(first, second)["track_id"].nunique()
 
 
 def _in_both(first, second):

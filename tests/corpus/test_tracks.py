@@ -55,6 +55,7 @@ def test_every_broken_file_has_its_reason_and_none_raises(tmp_path):
     assert (corpus.loc[corpus["status"] != "ok", "detail"] != "").all()
     assert list(usable(corpus)["track_id"]) == ["blues.good"]
     assert describe_left_out(corpus).startswith("5 of 6 files are left out: 1 empty (blues/empty.")
+    assert describe_left_out(usable(corpus)) == "no file is left out"
 
 
 def test_a_second_file_of_a_track_is_left_out_and_names_the_first(tmp_path):

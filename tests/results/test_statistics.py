@@ -5,7 +5,7 @@ from made_runs import first_of, scores_of
 from scipy.stats import binom, bootstrap
 
 from genre_lib.results import Accuracy, Difference, accuracy, difference, mcnemar, pool
-from genre_lib.results.statistics import bootstrap_mean, comparable, points
+from genre_lib.results.statistics import bootstrap_mean, count_shared, points
 
 
 def test_the_interval_is_that_of_scipy_if_every_group_is_one_value():
@@ -114,9 +114,10 @@ def test_without_a_common_track_there_is_no_difference():
         difference(scores_of([1, 0]), scores_of([1, 0], rotation=1))
 
 
-def test_only_what_was_tested_by_both_is_comparable():
-    scores = scores_of([1, 0])
-    assert comparable(scores, scores_of([0, 0]))
-    assert not comparable(scores, scores_of([1, 0], rotation=1))
-    assert not comparable(scores, scores_of([1, 0], seed=1))
-    assert not comparable(scores, pool([]))
+def test_only_what_was_tested_by_both_is_shared():
+    scores = scores_of([1, 0, 1])
+    assert count_shared(scores, scores_of([0, 0])) == 2
+    assert count_shared(pd.concat([scores, scores_of([1], seed=1)]), scores_of([1], seed=1)) == 1
+    assert count_shared(scores, scores_of([1, 0], rotation=1)) == 0
+    assert count_shared(scores, scores_of([1, 0], seed=1)) == 0
+    assert count_shared(scores, pool([])) == 0
