@@ -13,6 +13,7 @@ from .phases import l2_phase as l2_phase
 from .phases import main_phases as main_phases
 from .phases import protocol_phase as protocol_phase
 from .phases import variant_phases as variant_phases
+from .phases import with_more_data as with_more_data
 from .profiles import DEMO as DEMO
 from .profiles import LAPTOP as LAPTOP
 from .profiles import PAPER as PAPER
@@ -24,6 +25,7 @@ from .protocols import count_leaks as count_leaks
 from .protocols import divide as divide
 from .protocols import leakage as leakage
 from .protocols import split_segments as split_segments
+from .protocols import split_tracks as split_tracks
 from .runs import Run as Run
 from .runs import plan as plan
 from .scheduling import fit_runs as fit_runs

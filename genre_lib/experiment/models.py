@@ -27,7 +27,7 @@ class Networks:
             run.phase,
             **dict.fromkeys(("name", "label", "protocol"), ""),
             **dict.fromkeys(("reestimates", "patience_in_updates", "cosine"), False),
-            **dict.fromkeys(("augmentation", "epochs")),
+            **dict.fromkeys(("augmentation", "epochs", "train_partitions")),
         )
         key = (run.profile, compiled, run.phase.mixes, n_classes)
         keras.utils.set_random_seed(run.seed)

@@ -42,6 +42,7 @@ class Phase:
     cosine : bool
         The learning rate falls to 0 by half a cosine, epoch by epoch; training runs to its end.
     epochs : int, optional, in place of the profile's
+    train_partitions : int, on how many partitions it trains; see `split_tracks`
 
     Examples
     --------
@@ -60,6 +61,7 @@ class Phase:
     averages: float = 0.0
     cosine: bool = False
     epochs: int | None = None
+    train_partitions: int = 1
 
     def __post_init__(self):
         object.__setattr__(self, "label", self.label or self.name)
@@ -79,12 +81,22 @@ def l2_phase(weight):
     return Phase(f"l2-{weight:g}", f"L2, λ = {weight:g}", {"l2": weight})
 
 
-def protocol_phase(protocol):
-    """Return the normal phase under a protocol; under the original's, it is `NORMAL` itself."""
-    if protocol == "original":
-        return NORMAL
-    label = f"normal, {protocol.replace('_', ' ')}"
-    return Phase(f"normal-{protocol.replace('_', '-')}", label, protocol=protocol)
+def protocol_phase(protocol, train_partitions=1):
+    """Return the normal phase under a protocol; with the original's choices, `NORMAL` itself."""
+    phase = NORMAL
+    if protocol != "original":
+        label = f"normal, {protocol.replace('_', ' ')}"
+        phase = Phase(f"normal-{protocol.replace('_', '-')}", label, protocol=protocol)
+    return with_more_data(phase, train_partitions)
+
+
+def with_more_data(phase, train_partitions):
+    """Return a phase that trains on so many partitions: 4 makes ``"normal-4-partitions"``."""
+    if train_partitions == phase.train_partitions:
+        return phase
+    name, label = f"{phase.name}-{train_partitions}-partitions", f"{train_partitions} partitions"
+    changes = {"label": f"{phase.label}, {label}", "train_partitions": train_partitions}
+    return dataclasses.replace(phase, name=name, **changes)
 
 
 def main_phases(profile):

@@ -40,6 +40,10 @@ _EXPECTED = {
     "bn_momentum": ("a number from 0 and below 1", lambda x: _number(x) and x < 1),
     "l2_lambdas": ("a tuple of numbers from 0, each once", lambda xs: _tuple(xs, _number)),
     "protocols": _names(PROTOCOLS),
+    "train_partitions": (
+        "a tuple of whole numbers, 1 the first and each once",
+        lambda sizes: _tuple(sizes, _whole) and sizes[:1] == (1,),
+    ),
     "variants": _names(VARIANTS),
     "improvements": _names(IMPROVEMENTS),
     "seeds": (
@@ -76,6 +80,8 @@ class Profile:
     protocols : tuple of str
         Those of `PROTOCOLS` under which the normal phase runs, if the corpus allows them. All other
         phases follow the original protocol.
+    train_partitions : tuple of int, from 1 to n_partitions - 2
+        Sizes of the training set, in partitions, that the normal phase has under each protocol.
     variants, improvements : tuple of str, those of `VARIANTS` and `IMPROVEMENTS` that are run
     seeds, partition_seed : tuple of int, int
         Everything is run with each seed (of weights and segment order), on the same partitions.
@@ -104,6 +110,7 @@ class Profile:
     rotations: int = 6
     other_rotations: int = 6
     protocols: tuple[str, ...] = PROTOCOLS
+    train_partitions: tuple[int, ...] = (1,)
     variants: tuple[str, ...] = tuple(VARIANTS)
     improvements: tuple[str, ...] = ()
     variant_rotations: int = 1
@@ -120,6 +127,11 @@ class Profile:
         if not all(1 <= getattr(self, name) <= self.n_partitions for name in names):
             given = ", ".join(f"{name}={getattr(self, name)}" for name in names)
             raise ValueError(f"{given}: expected 1 to n_partitions={self.n_partitions}.")
+        if max(self.train_partitions) > self.n_partitions - 2:
+            raise ValueError(
+                f"train_partitions={self.train_partitions}: of n_partitions={self.n_partitions}, "
+                "one validates and one tests; expected no more than the others."
+            )
         if self.micro_batch_size > self.accumulated_batch_size:
             raise ValueError(
                 f"micro_batch_size={self.micro_batch_size} is larger than accumulated_batch_size="
@@ -137,7 +149,8 @@ class Profile:
         # existing runs. So is what equals its default: a choice that is added later, with the old
         # behaviour as its default, keeps them, too.
         left_out = {"name", "rotations", "other_rotations", "variant_rotations"}
-        left_out |= {"l2_lambdas", "protocols", "variants", "improvements", "seeds"}
+        left_out |= {"l2_lambdas", "protocols", "train_partitions", "variants", "improvements"}
+        left_out |= {"seeds"}
         choices = {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
@@ -146,7 +159,7 @@ class Profile:
         return hashlib.sha256(json.dumps(choices, sort_keys=True).encode()).hexdigest()[:8]
 
 
-PAPER = Profile("paper", improvements=tuple(IMPROVEMENTS))
+PAPER = Profile("paper", train_partitions=(1, 2, 4), improvements=tuple(IMPROVEMENTS))
 """The original: full width, its 30 runs, and those that explain and improve them. For a GPU."""
 
 LAPTOP = Profile(

@@ -45,21 +45,39 @@ def _published_split(tracks):
     return split.astype(int).rename("partition")
 
 
-def leakage(tracks, partition):
+def split_tracks(partition, rotation, train_partitions=1):
+    """List the track ids of a rotation (from 0) by split: train, valid, test.
+
+    With several partitions for training, those before the rotation's own train with it, wrapping
+    around: what validates and what tests stays the same.
+    """
+    n = int(partition.max()) + 1
+    if train_partitions > n - 2:
+        raise ValueError(
+            f"train_partitions={train_partitions}: of {n} partitions, one validates and one tests; "
+            f"expected {n - 2} or fewer."
+        )
+    chosen = rotations(n)[rotation]
+    train = [(chosen.train - k) % n for k in range(train_partitions)]
+    parts = {"train": train, "valid": [chosen.valid], "test": [chosen.test]}
+    return {split: partition.index[partition.isin(numbers)] for split, numbers in parts.items()}
+
+
+def leakage(tracks, partition, train_partitions=1):
     """Count the test tracks of each rotation with a repetition, or their artist, in training."""
-    tracks = tracks[tracks["track_id"].isin(partition.index)].reset_index(drop=True)
-    part = partition.loc[tracks["track_id"]].to_numpy()
+    tracks = tracks.set_index("track_id")
     rows = []
-    for number, rotation in enumerate(rotations(int(part.max()) + 1), start=1):
-        train, test = tracks[part == rotation.train], tracks[part == rotation.test]
-        row = {"rotation": number, "test": len(test)}
+    for rotation in range(partition.max() + 1):
+        parts = split_tracks(partition, rotation, train_partitions)
+        train, test = tracks.loc[parts["train"]], tracks.loc[parts["test"]]
+        row = {"rotation": rotation + 1, "test": len(test)}
         for name, column in (("repeated", "repetition_group"), ("same_artist", "artist")):
             row[name] = int(test[column].isin(set(train[column].dropna())).sum())
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def count_leaks(tracks, profile, tested=None):
+def count_leaks(tracks, profile, tested=None, train_partitions=1):
     """Count under each protocol how many test tracks have a relative in training.
 
     `tracks` come from `genre_lib.faults.annotate`. `tested` maps protocols to the rotations (from
@@ -76,10 +94,10 @@ def count_leaks(tracks, profile, tested=None):
     for protocol, chosen in (dict.fromkeys(PROTOCOLS) if tested is None else tested).items():
         try:
             partition = divide(tracks, protocol, profile.n_partitions, profile.partition_seed)
+            counted = leakage(tracks, partition, train_partitions)
         except ValueError as error:
             refused.append(str(error))
             continue
-        counted = leakage(tracks, partition)
         if chosen is None:
             chosen = [0] if protocol == "fault_filtered" else counted.index
         rows[protocol] = {"tracks": len(partition), **counted.loc[list(chosen)].sum()}
@@ -90,14 +108,8 @@ def count_leaks(tracks, profile, tested=None):
 
 def split_segments(run, store):
     """List the segments of a run by split (train, valid, test); for its tracks, see `divide`."""
-    profile, protocol = run.profile, run.phase.protocol
-    partition = divide(store.tracks, protocol, profile.n_partitions, profile.partition_seed)
-    rotation = rotations(partition.max() + 1)[run.rotation]
-    return {
-        split: store.segments(
-            partition.index[partition == getattr(rotation, split)],
-            window=profile.window,
-            max_segments=profile.max_segments,
-        )
-        for split in _SPLIT
-    }
+    profile, phase = run.profile, run.phase
+    partition = divide(store.tracks, phase.protocol, profile.n_partitions, profile.partition_seed)
+    window = {"window": profile.window, "max_segments": profile.max_segments}
+    parts = split_tracks(partition, run.rotation, phase.train_partitions)
+    return {split: store.segments(track_ids, **window) for split, track_ids in parts.items()}

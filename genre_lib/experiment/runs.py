@@ -80,5 +80,5 @@ def _count_rotations(profile, phase):
     if phase == NORMAL:
         return profile.rotations
     main = phase in main_phases(profile) or phase.name == "improved"
-    is_variant = phase.protocol == "original" and not main
-    return profile.variant_rotations if is_variant else profile.other_rotations
+    is_data = phase.protocol != "original" or phase.train_partitions > 1
+    return profile.other_rotations if main or is_data else profile.variant_rotations

@@ -20,7 +20,7 @@ from genre_lib.experiment.phases import (
     variant_phases,
 )
 from genre_lib.experiment.profiles import Profile
-from genre_lib.experiment.protocols import divide
+from genre_lib.experiment.protocols import divide, split_tracks
 from genre_lib.experiment.runs import plan
 from genre_lib.faults.annotation import annotate, find_faults, is_gtzan
 from genre_lib.workspace.derived import keep_derived, read_derived
@@ -89,20 +89,23 @@ class Workspace:
         folder = Path(self.corpus["path"].iloc[0]).parents[2] if "path" in self.corpus else None
         return self.derived("planted", lambda: read_truth(folder))
 
-    def protocol_phases(self):
+    def protocol_phases(self, train_partitions=1):
         """List the normal phase under each protocol that the corpus allows, the original first."""
         profile, allowed = self.profile, []
         for protocol in profile.protocols:
             try:
-                divide(self.annotated, protocol, profile.n_partitions, profile.partition_seed)
+                tracks, seed = self.annotated, profile.partition_seed
+                partition = divide(tracks, protocol, profile.n_partitions, seed)
+                split_tracks(partition, 0, train_partitions)
             except ValueError:
                 continue
-            allowed.append(protocol_phase(protocol))
+            allowed.append(protocol_phase(protocol, train_partitions))
         return allowed
 
     def planned(self):
         """List all runs that the corpus allows: main phases, protocols, variants, improvements."""
-        further = [phase for phase in self.protocol_phases() if phase != NORMAL]
+        sizes = map(self.protocol_phases, self.profile.train_partitions)
+        further = [phase for found in sizes for phase in found if phase != NORMAL]
         further += [phase for found in variant_phases(self.profile).values() for phase in found]
         further += improvement_phases(self.profile)
         return plan(self.profile) + (plan(self.profile, *further) if further else [])

@@ -24,6 +24,7 @@ from genre_lib.experiment import (
     plan,
     protocol_phase,
     variant_phases,
+    with_more_data,
 )
 
 
@@ -63,6 +64,7 @@ def test_a_profile_chooses_its_variants():
 def test_all_phases_have_names_and_labels_of_their_own():
     variants = [phase for found in variant_phases(PAPER).values() for phase in found]
     protocols = [protocol_phase(protocol) for protocol in PROTOCOLS[1:]]
+    protocols += [protocol_phase(protocol, 4) for protocol in PROTOCOLS[:3]]
     phases = [*main_phases(PAPER), *variants, *protocols, *improvement_phases(PAPER)]
     for attribute in ("name", "label"):
         assert len({getattr(phase, attribute) for phase in phases}) == len(phases)
@@ -91,6 +93,9 @@ def test_all_phases_have_names_and_labels_of_their_own():
         "levels-4",
         "averages-0.98-cosine",
         "improved",
+        "normal-4-partitions",
+        "normal-no-repetitions-4-partitions",
+        "normal-artist-filtered-4-partitions",
     }
 
 
@@ -127,6 +132,13 @@ def test_a_profile_chooses_its_improvements():
 def test_the_original_protocol_is_the_normal_phase_itself():
     assert protocol_phase("original") is NORMAL
     assert protocol_phase("artist_filtered").protocol == "artist_filtered"
+
+
+def test_any_phase_can_train_on_more_data():
+    assert with_more_data(NORMAL, 1) is NORMAL
+    more = with_more_data(l2_phase(0.01), 4)
+    assert (more.name, more.label) == ("l2-0.01-4-partitions", "L2, λ = 0.01, 4 partitions")
+    assert (more.network, more.train_partitions) == ({"l2": 0.01}, 4)
 
 
 def test_every_phase_trains(tone_store, tmp_path):

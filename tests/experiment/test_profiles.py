@@ -41,6 +41,7 @@ def test_what_shapes_a_run_changes_the_digest_and_nothing_else_does():
         {"variants": ()},
         {"improvements": ("improved",)},
         {"protocols": ("original",)},
+        {"train_partitions": (1, 4)},
         {"l2_lambdas": ()},
     ):
         assert dataclasses.replace(DEMO, **change).digest() == digest
@@ -54,6 +55,8 @@ def test_what_shapes_a_run_changes_the_digest_and_nothing_else_does():
         ({"rotations": 0, "other_rotations": 0}, "1 to n_partitions=6"),
         ({"micro_batch_size": 81}, "larger than accumulated_batch_size"),
         ({"variants": ("patience", "patience")}, "variants.*each once"),
+        ({"train_partitions": (2, 4)}, "train_partitions.*1 the first"),
+        ({"train_partitions": (1, 5)}, r"train_partitions=\(1, 5\): of n_partitions=6, one val"),
     ],
 )
 def test_choices_that_cannot_be_are_refused(change, message):

@@ -1,4 +1,5 @@
 import copy
+import dataclasses
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,8 @@ from genre_lib.experiment import (
     leakage,
     protocol_phase,
     split_segments,
+    split_tracks,
+    with_more_data,
 )
 from genre_lib.faults import annotate, read_catalogue
 
@@ -69,6 +72,36 @@ def test_leakage_counts_relatives_in_training(tracks):
     assert list(table["repeated"]) == [1, 1, 0]
     assert list(table["same_artist"]) == [2, 0, 0]
     assert list(table["test"]) == [2, 2, 2]
+
+
+def test_relatives_in_any_training_partition_count(tracks):
+    annotated = annotate(tracks[:8], pairs_of("ae", "bc"), NO_DISTORTIONS, published=False)
+    annotated["artist"] = ["P", None, None, "P", None, None, None, None]
+    partition = pd.Series([0, 0, 1, 1, 2, 2, 3, 3], index=list("abcdefgh"))
+    one, two = (leakage(annotated, partition, number) for number in (1, 2))
+    assert (list(one["repeated"]), list(one["same_artist"])) == ([1, 0, 1, 0], [0, 0, 0, 0])
+    # With the partition before its own, the third rotation trains on a relative of b and of a.
+    assert (list(two["repeated"]), list(two["same_artist"])) == ([1, 0, 2, 0], [0, 0, 1, 0])
+
+
+@pytest.mark.parametrize("train_partitions", [1, 2, 4])
+def test_more_partitions_train_and_the_others_stay(train_partitions):
+    partition = pd.Series(range(6), index=list("abcdef"))
+    for rotation in range(6):
+        parts = split_tracks(partition, rotation, train_partitions)
+        least = split_tracks(partition, rotation)
+        assert len(parts["train"]) == train_partitions and set(least["train"]) <= set(
+            parts["train"]
+        )
+        assert not set(parts["train"]) & {*parts["valid"], *parts["test"]}
+        for split in ("valid", "test"):
+            assert list(parts[split]) == list(least[split])
+
+
+def test_no_more_partitions_train_than_are_left():
+    partition = pd.Series([0, 1, 2], index=list("abc"))
+    with pytest.raises(ValueError, match="train_partitions=2: of 3 partitions, one validates"):
+        split_tracks(partition, 0, 2)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -132,6 +165,18 @@ def test_the_published_split_is_that_of_the_paper(gtzan):
     few = gtzan[gtzan["track_id"].isin(["blues.00000", "rock.00000"])]
     with pytest.raises(ValueError, match="it is for all of GTZAN"):
         divide(few, "fault_filtered")
+
+
+def test_a_run_trains_on_as_many_partitions_as_its_phase_says(tone_store):
+    profile = dataclasses.replace(TINY, n_partitions=6)
+    parts = [
+        split_segments(Run(profile, with_more_data(NORMAL, number), 3), tone_store)
+        for number in (1, 4)
+    ]
+    tracks = [{split: set(s["track_id"]) for split, s in part.items()} for part in parts]
+    assert tracks[0]["train"] < tracks[1]["train"]
+    assert len(set.union(*tracks[0].values())) < len(set.union(*tracks[1].values())) == 14
+    assert all(tracks[0][split] == tracks[1][split] for split in ("valid", "test"))
 
 
 def test_no_track_is_on_two_sides(tone_store):

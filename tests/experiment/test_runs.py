@@ -11,6 +11,7 @@ from genre_lib.experiment import (
     plan,
     protocol_phase,
     variant_phases,
+    with_more_data,
 )
 
 WHOLE = Phase("whole", whole_batch=True)
@@ -39,6 +40,7 @@ def test_each_kind_of_phase_has_its_rotations():
     patience = variant_phases(PAPER)["patience"][0]
     assert len(plan(PAPER, patience)) == 1
     assert len(plan(dataclasses.replace(PAPER, variant_rotations=6), patience)) == 6
+    assert len(plan(dataclasses.replace(PAPER, other_rotations=5), with_more_data(NORMAL, 4))) == 5
     few = dataclasses.replace(PAPER, rotations=3, other_rotations=2)
     assert len(plan(few, NORMAL, ACCUMULATION)) == 3 + 2
 

@@ -63,6 +63,13 @@ def test_the_plan_has_phases_protocols_and_variants(workspace):
     assert "accumulation-group-norm" in planned.index
 
 
+def test_the_plan_has_each_protocol_with_each_size_of_training_set(demo):
+    profile = dataclasses.replace(demo.profile, n_partitions=4, train_partitions=(1, 2))
+    planned = {run.phase for run in dataclasses.replace(demo, profile=profile).planned()}
+    more = {phase.name for phase in planned if phase.train_partitions == 2}
+    assert more == {"normal-2-partitions", "normal-no-repetitions-2-partitions"}
+
+
 def test_the_samples_of_a_track_are_those_of_its_file(workspace, tone_store):
     samples = workspace.samples("low.00003")
     place = tone_store.tracks.set_index("track_id").loc["low.00003"]
