@@ -3,6 +3,7 @@ from .kept import RunError as RunError
 from .kept import RunResult as RunResult
 from .kept import load_network as load_network
 from .phases import ACCUMULATION as ACCUMULATION
+from .phases import BASELINES as BASELINES
 from .phases import IMPROVEMENTS as IMPROVEMENTS
 from .phases import NORMAL as NORMAL
 from .phases import PROTOCOLS as PROTOCOLS

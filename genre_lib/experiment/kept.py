@@ -112,16 +112,16 @@ class KeptRuns:
         for path in (self.place(run), self.training_state(run), self._failure(run)):
             files.remove_leftovers(path)
 
-    def save(self, run, facts, history, segments, probabilities, save_model):
-        """Keep a run, whole or not at all; `save_model` writes a ``.keras`` file to a path."""
+    def save(self, run, facts, history, segments, probabilities, save_model=None):
+        """Keep a run, whole or not at all; `save_model` writes a network to a ``.keras`` file."""
         with files.whole_folder(self.place(run)) as folder:
             history.to_csv(folder / _HISTORY, index=False)
             # Text as fixed-width strings: arrays of objects would be pickled, and are never read.
             columns = {name: np.array(segments[name].tolist()) for name in segments}
             np.savez_compressed(folder / _PREDICTIONS, **columns, probabilities=probabilities)
-            save_model(folder / _WEIGHTS)
-            names = (_HISTORY, _PREDICTIONS, _WEIGHTS)
-            checksums = {name: files.checksum(folder / name) for name in names}
+            if save_model:
+                save_model(folder / _WEIGHTS)
+            checksums = {path.name: files.checksum(path) for path in sorted(folder.iterdir())}
             (folder / _FACTS).write_text(json.dumps(facts | {"sha256": checksums}, indent=2))
         self._failure(run).unlink(missing_ok=True)
         self.training_state(run).unlink(missing_ok=True)
@@ -135,9 +135,8 @@ class KeptRuns:
         folder = self.place(run)
         try:
             facts = json.loads((folder / _FACTS).read_text())
-            names = [_HISTORY, _PREDICTIONS]
-            if "sha256_of_weights" not in facts:  # a published run comes without them
-                names.append(_WEIGHTS)
+            # A published run, or a baseline, comes without weights.
+            names = {_HISTORY, _PREDICTIONS, *facts["sha256"]}
             if any(files.checksum(folder / name) != facts["sha256"][name] for name in names):
                 return None
             with np.load(folder / _PREDICTIONS, allow_pickle=False) as arrays:

@@ -43,6 +43,7 @@ class Phase:
         The learning rate falls to 0 by half a cosine, epoch by epoch; training runs to its end.
     epochs : int, optional, in place of the profile's
     train_partitions : int, on how many partitions it trains; see `split_tracks`
+    baseline : str, a classifier of `genre_lib.experiment.baselines` in place of the network
 
     Examples
     --------
@@ -62,6 +63,7 @@ class Phase:
     cosine: bool = False
     epochs: int | None = None
     train_partitions: int = 1
+    baseline: str = ""
 
     def __post_init__(self):
         object.__setattr__(self, "label", self.label or self.name)
@@ -74,6 +76,11 @@ class Phase:
 
 NORMAL = Phase("normal")
 ACCUMULATION = Phase("accumulation", accumulates=True)
+BASELINES = (
+    Phase("majority", "majority class", baseline="majority"),
+    Phase("mfcc", "MFCC means, logistic regression", baseline="mfcc"),
+    Phase("svm", "librosa features, SVM", baseline="svm"),
+)
 
 
 def l2_phase(weight):
@@ -81,12 +88,12 @@ def l2_phase(weight):
     return Phase(f"l2-{weight:g}", f"L2, λ = {weight:g}", {"l2": weight})
 
 
-def protocol_phase(protocol, train_partitions=1):
-    """Return the normal phase under a protocol; with the original's choices, `NORMAL` itself."""
-    phase = NORMAL
+def protocol_phase(protocol, train_partitions=1, phase=NORMAL):
+    """Return a phase under a protocol; with the original's choices, it is the phase itself."""
     if protocol != "original":
-        label = f"normal, {protocol.replace('_', ' ')}"
-        phase = Phase(f"normal-{protocol.replace('_', '-')}", label, protocol=protocol)
+        name = f"{phase.name}-{protocol.replace('_', '-')}"
+        label = f"{phase.label}, {protocol.replace('_', ' ')}"
+        phase = dataclasses.replace(phase, name=name, label=label, protocol=protocol)
     return with_more_data(phase, train_partitions)
 
 

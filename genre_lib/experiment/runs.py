@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from genre_lib import provenance
 from genre_lib.experiment.phases import NORMAL, Phase, main_phases
 from genre_lib.experiment.profiles import Profile
 
@@ -64,6 +65,21 @@ class Run:
         return -(-self.profile.patience * self.batch_size // self.profile.batch_size)
 
 
+def describe(run, store):
+    """Return the facts that are kept of any run: what defined it, and what it is made with."""
+    corpus = {"fingerprint": store.fingerprint, "genres": store.genres, "tracks": len(store.tracks)}
+    return {
+        "profile": dataclasses.asdict(run.profile),
+        "phase": dataclasses.asdict(run.phase),
+        "rotation": run.rotation,
+        "seed": run.seed,
+        "corpus": corpus,
+        "versions": provenance.versions(),
+        "machine": provenance.machine(),
+        "commit": provenance.commit(),
+    }
+
+
 def plan(profile, *only):
     """List the runs of phases (default: the original's), ordered by phase, seed and rotation."""
     return [
@@ -77,6 +93,8 @@ def plan(profile, *only):
 def _count_rotations(profile, phase):
     if phase.protocol == "fault_filtered":
         return 1  # the published split has no rotations
+    if phase.baseline:
+        return profile.n_partitions  # each takes a moment, and together they test every track
     if phase == NORMAL:
         return profile.rotations
     main = phase in main_phases(profile) or phase.name == "improved"

@@ -1,17 +1,16 @@
 """One run: its network is trained, validated and tested, and the result is kept."""
 
-import dataclasses
 import time
 
 import keras
 import numpy as np
 import pandas as pd
 
-from genre_lib import provenance
 from genre_lib.experiment.checkpoints import Checkpoints
 from genre_lib.experiment.kept import KeptRuns
 from genre_lib.experiment.models import Networks
 from genre_lib.experiment.protocols import split_segments
+from genre_lib.experiment.runs import describe
 from genre_lib.network.averaging import AveragedWeights
 from genre_lib.network.batch_statistics import ReestimatedStatistics
 from genre_lib.network.batches import SegmentBatches, feed, nearest_samples
@@ -64,7 +63,8 @@ def _train_and_keep(run, store, kept, progress, networks):
         "valid": _batches(run, store, parts["valid"], **labels),
         "statistics": _batches(run, store, parts["train"]),
     }
-    facts, state = _facts(run, store), kept.training_state(run)
+    facts, state = describe(run, store), kept.training_state(run)
+    facts["computation"] = describe_computation(run.profile.precision, run.profile.jit_compile)
     # What shapes a training besides the code; a state made from anything else is void.
     made_from = {name: facts[name] for name in ("phase", "rotation", "seed", "corpus", "versions")}
     made_from |= {"profile": run.profile.digest(), "backend": facts["computation"]["backend"]}
@@ -137,18 +137,3 @@ def _batches(run, store, segments, batch_size=None, **options):
     profile = run.profile
     size, samples = batch_size or profile.batch_size, nearest_samples(store)
     return SegmentBatches(samples, segments, size, window=profile.window, **options)
-
-
-def _facts(run, store):
-    corpus = {"fingerprint": store.fingerprint, "genres": store.genres, "tracks": len(store.tracks)}
-    return {
-        "profile": dataclasses.asdict(run.profile),
-        "phase": dataclasses.asdict(run.phase),
-        "rotation": run.rotation,
-        "seed": run.seed,
-        "corpus": corpus,
-        "computation": describe_computation(run.profile.precision, run.profile.jit_compile),
-        "versions": provenance.versions(),
-        "machine": provenance.machine(),
-        "commit": provenance.commit(),
-    }

@@ -13,6 +13,7 @@ from genre_lib.corpus.store import SegmentStore
 from genre_lib.corpus.tracks import usable
 from genre_lib.experiment.kept import KeptRuns, RunError
 from genre_lib.experiment.phases import (
+    BASELINES,
     NORMAL,
     improvement_phases,
     main_phases,
@@ -20,7 +21,7 @@ from genre_lib.experiment.phases import (
     variant_phases,
 )
 from genre_lib.experiment.profiles import Profile
-from genre_lib.experiment.protocols import divide, split_tracks
+from genre_lib.experiment.protocols import divide
 from genre_lib.experiment.runs import plan
 from genre_lib.faults.annotation import annotate, find_faults, is_gtzan
 from genre_lib.workspace.derived import keep_derived, read_derived
@@ -89,25 +90,45 @@ class Workspace:
         folder = Path(self.corpus["path"].iloc[0]).parents[2] if "path" in self.corpus else None
         return self.derived("planted", lambda: read_truth(folder))
 
-    def protocol_phases(self, train_partitions=1):
-        """List the normal phase under each protocol that the corpus allows, the original first."""
-        profile, allowed = self.profile, []
+    @cached_property
+    def protocols(self):
+        """The protocols that profile and corpus allow, and how many partitions each may train."""
+        profile, allowed = self.profile, {}
         for protocol in profile.protocols:
             try:
-                tracks, seed = self.annotated, profile.partition_seed
-                partition = divide(tracks, protocol, profile.n_partitions, seed)
-                split_tracks(partition, 0, train_partitions)
+                partition = divide(
+                    self.annotated, protocol, profile.n_partitions, profile.partition_seed
+                )
             except ValueError:
                 continue
-            allowed.append(protocol_phase(protocol, train_partitions))
+            allowed[protocol] = int(partition.max()) - 1  # one validates, one tests
         return allowed
 
+    def protocol_phases(self, train_partitions=1, phase=NORMAL):
+        """List a phase under each protocol that the corpus allows, the original first."""
+        return [
+            protocol_phase(protocol, train_partitions, phase)
+            for protocol, most in self.protocols.items()
+            if train_partitions <= most
+        ]
+
+    def baseline_phases(self):
+        """List the baselines under each protocol and with each size of the training set."""
+        sizes = {*self.profile.train_partitions, 2, self.profile.n_partitions - 2}
+        return [
+            phase
+            for baseline in BASELINES
+            for size in sorted(sizes)
+            for phase in self.protocol_phases(size, baseline)
+        ]
+
     def planned(self):
-        """List all runs that the corpus allows: main phases, protocols, variants, improvements."""
+        """List all runs that the corpus allows."""
         sizes = map(self.protocol_phases, self.profile.train_partitions)
         further = [phase for found in sizes for phase in found if phase != NORMAL]
         further += [phase for found in variant_phases(self.profile).values() for phase in found]
         further += improvement_phases(self.profile)
+        further += self.baseline_phases()
         return plan(self.profile) + (plan(self.profile, *further) if further else [])
 
     @property
@@ -153,16 +174,23 @@ class Workspace:
             self._complete(planned, kept)
 
     def _complete(self, planned, kept):
-        # Imported here: reading kept runs does not need Keras.
-        from genre_lib.experiment.scheduling import fit_runs
+        # Imported here: reading kept runs needs neither Keras nor scikit-learn.
+        from genre_lib.experiment.baselines import fit_baselines
 
+        store, baselines = self._store_for(planned), [run for run in planned if run.phase.baseline]
+        fit_baselines(baselines, store, self.runs_dir, self.cache)
+        networks = [run for run in planned if not run.phase.baseline]
         try:
-            return fit_runs(planned, self._store_for(planned), self.runs_dir)
+            if networks:
+                from genre_lib.experiment.scheduling import fit_runs
+
+                kept = fit_runs(networks, store, self.runs_dir)
         except RunError as error:
-            if not self.kept.load_all(self.planned()):
+            others = (run for run in self.planned() if not run.phase.baseline)
+            if not self.kept.load_all(others):
                 raise
             warnings.warn(str(error), stacklevel=3)
-            return kept
+        return kept | self.kept.load_all(baselines)
 
     def _store_for(self, planned):
         if all(run.phase.protocol == "original" for run in planned):

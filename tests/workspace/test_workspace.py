@@ -65,9 +65,13 @@ def test_the_plan_has_phases_protocols_and_variants(workspace):
 
 def test_the_plan_has_each_protocol_with_each_size_of_training_set(demo):
     profile = dataclasses.replace(demo.profile, n_partitions=4, train_partitions=(1, 2))
-    planned = {run.phase for run in dataclasses.replace(demo, profile=profile).planned()}
-    more = {phase.name for phase in planned if phase.train_partitions == 2}
-    assert more == {"normal-2-partitions", "normal-no-repetitions-2-partitions"}
+    planned = dataclasses.replace(demo, profile=profile).planned()
+    more = [run.phase.name for run in planned if run.phase.train_partitions == 2]
+    names = ["normal", "majority", "mfcc", "svm"]
+    expected = [f"{name}{protocol}" for name in names for protocol in ("", "-no-repetitions")]
+    assert {*more} == {f"{name}-2-partitions" for name in expected}
+    # A baseline is fitted in each rotation, at no cost.
+    assert (more.count("normal-2-partitions"), more.count("svm-2-partitions")) == (1, 4)
 
 
 def test_the_samples_of_a_track_are_those_of_its_file(workspace, tone_store):
