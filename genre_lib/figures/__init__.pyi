@@ -6,6 +6,7 @@ from .faults import repetition_map as repetition_map
 from .faults import waveform_and_spectrogram as waveform_and_spectrogram
 from .network import residual_block as residual_block
 from .results import accuracies as accuracies
+from .results import accuracy_by_data as accuracy_by_data
 from .results import accuracy_by_rotation as accuracy_by_rotation
 from .results import confusion_matrices as confusion_matrices
 from .results import joined_segments as joined_segments

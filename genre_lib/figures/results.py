@@ -67,7 +67,8 @@ def accuracies(compared, original=None, chance=None) -> Figure:
     figure, axis = subplots(figsize=(WIDTH, 1.1 + 0.38 * len(compared)))
     styles = {"segments": ("o", -0.12, BLUE), "tracks": ("s", 0.12, ORANGE)}
     for which, (of, (marker, shift, color)) in enumerate(styles.items()):
-        values = pd.DataFrame(list(compared[of]), columns=["value", "low", "high"])
+        found = compared[of].map(lambda accuracy: accuracy or (np.nan,) * 3)
+        values = pd.DataFrame(list(found), columns=["value", "low", "high"])
         places = values.index + shift
         look = {"fmt": marker, "color": color, "capsize": 3, "label": of}
         axis.errorbar(values["value"], places, xerr=_errors(values), **look)
@@ -116,6 +117,37 @@ def accuracy_by_rotation(table, n_classes, title) -> Figure:
     axis.yaxis.set_major_formatter(PercentFormatter(1))
     axis.set(title=f"{title}: accuracy on the test partition", ylim=(0, 1))
     axis.legend(**_BESIDE)
+    return figure
+
+
+@styled
+def accuracy_by_data(table, n_classes) -> Figure:
+    """Draw the accuracy of tracks against the tracks that trained, a panel per protocol.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame from `genre_lib.results.by_training_size`
+    n_classes : int, the number of genres
+
+    Examples
+    --------
+    >>> figure = accuracy_by_data(by_training_size(profile, runs, leaks), 10)  # doctest: +SKIP
+    """
+    protocols, names = table["protocol"].unique(), table["classifier"].unique()
+    layout = {"figsize": (WIDTH, 2.8), "sharey": True, "squeeze": False}
+    figure, axes = subplots(1, len(protocols), **layout)
+    for axis, protocol in zip(axes[0], protocols, strict=True):
+        for number, name in enumerate(names):
+            rows = table[(table["protocol"] == protocol) & (table["classifier"] == name)]
+            values = pd.DataFrame(list(rows["tracks"]), columns=["value", "low", "high"])
+            look = {"fmt": "os^Dv"[number % 5] + "-", "capsize": 3, "label": name}
+            axis.errorbar(rows["training tracks"], values["value"], _errors(values), **look)
+        axis.axhline(1 / n_classes, color="0.2", linestyle=":", label="guessing")
+        axis.set(title=protocol[0].upper() + protocol[1:], xlabel="training tracks", ylim=(0, 1))
+        axis.set_xlim(0, None)
+        axis.yaxis.set_major_formatter(PercentFormatter(1))
+    axes[0, 0].set_ylabel("accuracy of tracks")
+    axes[0, 0].legend(loc="lower right")
     return figure
 
 

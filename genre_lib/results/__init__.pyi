@@ -7,6 +7,9 @@ from . import wording as wording
 from .calibration import confidences as confidences
 from .calibration import reliability as reliability
 from .calibration import summarize_calibration as summarize_calibration
+from .data import by_training_size as by_training_size
+from .data import on_baselines as on_baselines
+from .data import on_data as on_data
 from .diagnostics import accuracy_gaps as accuracy_gaps
 from .diagnostics import compare as compare
 from .diagnostics import describe_runs as describe_runs

@@ -152,12 +152,12 @@ def compare(named_runs, to=None):
     -------
     pandas.DataFrame
         One row per group, indexed by its name: ``runs``, ``rotations``, ``test tracks`` (how many);
-        ``segments``, ``tracks`` (each an `Accuracy`); ``validation`` (accuracy of tracks in
-        validation); ``epochs``, ``best``, ``training`` (means of `describe_runs`); ``seconds`` (the
-        median time of an epoch). With `to`, also ``difference`` (a `Difference`, or None if no
-        track was tested by both), of `mcnemar`, ``only_reference``, ``only_this`` and ``p``;
-        ``outcome``: 1 or -1 if the group is significantly better or worse, else 0; and ``shared``,
-        the number of tracks that both tested.
+        ``segments``, ``tracks`` (each an `Accuracy`; of a baseline, which hears whole tracks, None
+        for the segments); ``validation`` (accuracy of tracks in validation); ``epochs``, ``best``,
+        ``training`` (means of `describe_runs`); ``seconds`` (the median time of an epoch). With
+        `to`, also ``difference`` (a `Difference`, or None if no track was tested by both), of
+        `mcnemar`, ``only_reference``, ``only_this`` and ``p``; ``outcome``: 1 or -1 if the group is
+        significantly better or worse, else 0; and ``shared``, the number of tracks that both tested.
 
     Examples
     --------
@@ -175,11 +175,12 @@ def compare(named_runs, to=None):
 
 def _describe_group(runs, scores):
     seconds = [second for run in runs for second in run.history["seconds"]]
+    whole = any(run.facts.get("phase", {}).get("baseline") for run in runs)
     return {
         "runs": len(runs),
         "rotations": scores["rotation"].nunique(),
         "test tracks": scores["track_id"].nunique(),
-        "segments": statistics.accuracy(scores, "segments"),
+        "segments": None if whole else statistics.accuracy(scores, "segments"),
         "tracks": statistics.accuracy(scores, "tracks"),
         "validation": scoring.pool(runs, split="valid")["correct"].mean(),
         **describe_runs(runs)[["epochs", "best", "training"]].mean(),

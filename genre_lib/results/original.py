@@ -35,14 +35,15 @@ def describe_profile(profile):
 
 
 def quote(name):
-    """Return the original's accuracy of segments and of tracks for a phase, by its label."""
-    return ACCURACIES["L2" if name.startswith("L2") else name]
+    """Return what the original reports for segments and tracks of a phase, by label, or None."""
+    return ACCURACIES.get("L2" if name.startswith("L2") else name)
 
 
 def with_original(compared):
     """Add the original's accuracies, quoted, to a table as from `compare`."""
-    quoted = [", ".join(f"{share:.2%}" for share in quote(name)) for name in compared.index]
-    return compared.assign(original=quoted)
+    quoted = map(quote, compared.index)
+    texts = [pair and ", ".join(f"{share:.2%}" for share in pair) for pair in quoted]
+    return compared.assign(original=texts)
 
 
 def judge_statements(gaps, compared):

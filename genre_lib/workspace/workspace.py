@@ -112,23 +112,22 @@ class Workspace:
             if train_partitions <= most
         ]
 
-    def baseline_phases(self):
-        """List the baselines under each protocol and with each size of the training set."""
-        sizes = {*self.profile.train_partitions, 2, self.profile.n_partitions - 2}
+    def data_phases(self):
+        """List normal phase and baselines under each protocol with each size of training set."""
+        sizes = self.profile.train_partitions
+        more = sorted({*sizes, 2, self.profile.n_partitions - 2})  # a baseline takes a moment
         return [
             phase
-            for baseline in BASELINES
-            for size in sorted(sizes)
-            for phase in self.protocol_phases(size, baseline)
+            for kind in (NORMAL, *BASELINES)
+            for size in (more if kind.baseline else sizes)
+            for phase in self.protocol_phases(size, kind)
         ]
 
     def planned(self):
         """List all runs that the corpus allows."""
-        sizes = map(self.protocol_phases, self.profile.train_partitions)
-        further = [phase for found in sizes for phase in found if phase != NORMAL]
+        further = [phase for phase in self.data_phases() if phase != NORMAL]
         further += [phase for found in variant_phases(self.profile).values() for phase in found]
         further += improvement_phases(self.profile)
-        further += self.baseline_phases()
         return plan(self.profile) + (plan(self.profile, *further) if further else [])
 
     @property
@@ -166,6 +165,10 @@ class Workspace:
             for phase in (only or main_phases(self.profile))
         }
 
+    def baselines(self):
+        """Return what `runs` does for the baselines, as a dict of label to list of RunResult."""
+        return {phase.label: found for phase, found in self.runs(*BASELINES).items()}
+
     def complete(self):
         """Train all planned runs that are not kept yet; what `runs` says of failures holds."""
         planned = self.planned()
@@ -181,7 +184,7 @@ class Workspace:
         fit_baselines(baselines, store, self.runs_dir, self.cache)
         networks = [run for run in planned if not run.phase.baseline]
         try:
-            if networks:
+            if any(run not in kept for run in networks):
                 from genre_lib.experiment.scheduling import fit_runs
 
                 kept = fit_runs(networks, store, self.runs_dir)

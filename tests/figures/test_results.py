@@ -4,6 +4,7 @@ import pytest
 
 from genre_lib.figures import (
     accuracies,
+    accuracy_by_data,
     accuracy_by_rotation,
     confusion_matrices,
     joined_segments,
@@ -103,3 +104,29 @@ def test_nothing_of_a_confusion_matrix_is_cut_off(n_genres, n_phases):
     box = figure.get_tightbbox()
     assert box.x0 >= 0 and box.y0 >= 0
     assert box.x1 <= figure.get_figwidth() and box.y1 <= figure.get_figheight()
+
+
+def test_a_panel_per_protocol_and_a_line_per_classifier(texts):
+    rows = [
+        (name, protocol, tracks, Accuracy(value, value - 0.1, value + 0.1))
+        for protocol in ("original", "artist filtered")
+        for name, value in (("network", 0.5), ("an SVM", 0.7))
+        for tracks in (67, 267)
+    ]
+    columns = ["classifier", "protocol", "training tracks", "tracks"]
+    figure = accuracy_by_data(pd.DataFrame(rows, columns=columns), 10)
+    assert {"Original", "Artist filtered", "network", "an SVM", "guessing"} <= texts(figure)
+    for axis in figure.axes:
+        for container, value in zip(axis.containers, (0.5, 0.7), strict=True):
+            line, _, (bars,) = container
+            np.testing.assert_allclose(line.get_xydata(), [[67, value], [267, value]])
+            ends = bars.get_segments()[0][:, 1]
+            np.testing.assert_allclose(ends, [value - 0.1, value + 0.1])
+
+
+def test_a_baseline_has_no_accuracy_of_segments():
+    values = [Accuracy(0.5, 0.4, 0.6), None], [Accuracy(0.5, 0.4, 0.6)] * 2
+    compared = pd.DataFrame(dict(zip(("segments", "tracks"), values, strict=True)))
+    segments, tracks = accuracies(compared).axes[0].containers
+    assert np.isnan(segments[0].get_xdata()[1])
+    assert list(tracks[0].get_xdata()) == [0.5, 0.5]

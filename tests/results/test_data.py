@@ -1,0 +1,73 @@
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+from made_runs import run_with
+from tones import TINY
+
+from genre_lib.experiment import BASELINES, NORMAL, l2_phase, protocol_phase
+from genre_lib.results import by_training_size, compare, on_baselines, on_data
+
+PROFILE = dataclasses.replace(TINY, n_partitions=6)
+MAJORITY, _, SVM = BASELINES
+LEAKS = {
+    size: pd.DataFrame(
+        {"tracks": [60, 48], "repeated": [size, 0], "same_artist": [2 * size, 0]},
+        index=["original", "artist_filtered"],
+    )
+    for size in (1, 4)
+}
+
+
+def right(n):
+    return [run_with(np.arange(20) < n)]
+
+
+@pytest.fixture
+def table():
+    runs = {
+        NORMAL: right(10),
+        protocol_phase("original", 4): right(18),
+        protocol_phase("artist_filtered", 4): right(9),
+        protocol_phase("fault_filtered"): right(4),
+        SVM: right(12),
+        protocol_phase("original", 4, SVM): right(12),
+        MAJORITY: right(2),
+        l2_phase(0.01): [],
+    }
+    return by_training_size(PROFILE, runs, LEAKS)
+
+
+def test_a_row_is_a_classifier_on_training_tracks_under_a_protocol(table):
+    assert table[["classifier", "protocol", "training tracks"]].to_numpy().tolist() == [
+        ["network", "original", 10],
+        ["network", "original", 40],
+        ["network", "artist filtered", 32],
+        ["librosa features, SVM", "original", 10],
+        ["librosa features, SVM", "original", 40],
+    ]
+    assert [accuracy.value for accuracy in table["tracks"]] == [0.5, 0.9, 0.45, 0.6, 0.6]
+    assert table["repeated"].tolist() == [1, 4, 0, 1, 4]
+    assert table["same_artist"].tolist() == [2, 8, 0, 2, 8]
+
+
+def test_gains_are_against_the_fewest_training_tracks(table):
+    gains = [gain and round(gain.value, 6) for gain in table["gain"]]
+    assert gains == [None, 0.4, None, None, 0]
+    text = on_data(table)
+    assert text.count("with 40 training tracks") == 2
+    assert "network recognises 90.0% " in text and "+40.0 [" in text
+    assert "SVM recognises 60.0% " in text and "+0.0 points" in text
+    assert on_data(table[:1]) == ""
+
+
+def test_baselines_are_set_against_the_network():
+    runs = {"normal": right(10), "good": right(20), "bad": right(1), "like": right(11), "no": []}
+    text = on_baselines(compare(runs, to="normal").drop("normal"))
+    better, worse, open_ = text.split("; ")
+    assert "better: good (+50.0 [" in better
+    assert "worse: bad (\N{MINUS SIGN}45.0 [" in worse
+    assert "no difference detected: like" in open_
+    none = on_baselines(compare({"normal": right(1), "no": []}, to="normal").drop("normal"))
+    assert none.startswith("No baseline shares a run")
