@@ -151,7 +151,7 @@ def test_code_is_folded_in_the_page_and_absent_from_the_pdf(make):
         code("fences = '''\n```\n````\n'''"),
     ]
     report = make(cells)
-    assert report.page.count("details") == 2
+    assert report.page.tags.count(("details", {"class": "code"})) == 2
     assert "visible_name = 1" in report.page.text
     assert "````" in report.page.text
     for absent in ("hidden_name", "parameter_name", "injected_name", "gone_name", "Gone"):
