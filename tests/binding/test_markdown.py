@@ -321,6 +321,34 @@ def test_wide_and_tall_contents_stay_on_the_page(make):
     assert "Figure 1: Tall." in report.pdf_text
 
 
+def test_text_fills_the_page_on_which_a_figure_or_a_table_does_not_fit(make):
+    if shutil.which("pdftotext") is None:
+        pytest.skip("pdftotext (poppler-utils) is not installed")
+    text = "\n\n".join(["A sentence that is long enough for a line of its own. " * 9] * 7)
+    tall, long = figure("Tall.", width=700, height=500), table("Long.", rows=[["track", "1"]] * 25)
+    cells = [
+        cell
+        for output in (tall, long, tall) * 2
+        for cell in (markdown(text), code("a", outputs=[output]))
+    ]
+    report = make([markdown("# A"), *cells, markdown(text), markdown("# B")])
+
+    def read(option):
+        command = ["pdftotext", option, report.pdf_path, "-"]
+        return subprocess.run(command, capture_output=True, check=True, text=True).stdout
+
+    pages = read("-bbox").split("<page ")[3:-1]  # after title and contents, before the last
+    assert len(pages) >= 4
+    end = 841.9 - 2.6 / 2.54 * 72  # of what stands above the number of the page, in points
+    for page in pages:
+        lowest = max(y for y in map(float, re.findall(r'yMax="([\d.]+)"', page)) if y < end + 9)
+        assert lowest > 0.8 * end
+    assert re.findall(r"Figure (\d):", report.pdf_text) == list("1234")
+    for number in "12":
+        (page,) = [page for page in read("-layout").split("\f") if f"Table {number}:" in page]
+        assert len(re.findall(r"track +1\n", page)) == 25
+
+
 def test_executed_notebook_with_papermill(tmp_path):
     source = """
 import pandas as pd
