@@ -44,7 +44,8 @@ class RunResult:
     folder : Path
     facts : dict of profile, phase, rotation, seed, corpus, versions, machine, commit, duration
     history : pandas.DataFrame
-        ``epoch`` (from 1), ``loss``, ``accuracy``, ``val_loss``, ``val_accuracy``, ``seconds``.
+        ``epoch`` (from 1), ``loss``, ``accuracy``, ``val_loss``, ``val_accuracy``, ``seconds``; of
+        a phase with a cosine, also ``learning_rate``.
     segments : pandas.DataFrame
         Of the test and validation partitions: ``split``, ``track_id``, ``segment``, ``label``.
     probabilities : numpy.ndarray of float32, shape (n_segments, n_genres), as `segments`

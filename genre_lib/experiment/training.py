@@ -85,7 +85,7 @@ def train(model, run, batches, state, made_from, progress=True):
     """Train until the validation loss stops falling, and return the history."""
     # The model ends with the weights of its best epoch. `state` and `made_from`: see `Checkpoints`.
     check_memory(model, run.step_setting, run.step_size)
-    epochs, phase = run.epochs, run.phase
+    epochs = run.epochs
     stopping = keras.callbacks.EarlyStopping(
         monitor="val_loss", patience=run.patience, restore_best_weights=True
     )
@@ -104,14 +104,11 @@ def train(model, run, batches, state, made_from, progress=True):
     follow = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda _, logs: (shuffle(), bar.set_postfix(logs), bar.update())
     )
-    # The order counts: early stopping sees the averages, and what is saved sees the weights again.
-    callbacks = [stopping, *[AveragedWeights()] * bool(phase.averages), checkpoints, follow]
-    if phase.reestimates:
+    callbacks = [*_scheduler(run), stopping, checkpoints, follow]
+    if run.phase.averages:  # early stopping sees the averages; the state is saved without them
+        callbacks.insert(-2, AveragedWeights())
+    if run.phase.reestimates:
         callbacks.append(ReestimatedStatistics(batches["statistics"]))
-    if phase.cosine:
-        # By epoch, so that the compiled network does not depend on how many updates that has.
-        rate = keras.optimizers.schedules.CosineDecay(run.profile.learning_rate, epochs)
-        callbacks.append(keras.callbacks.LearningRateScheduler(lambda epoch, _: float(rate(epoch))))
     with bar, explain_exhaustion(run.step_setting, run.step_size):
         try:
             model.fit(
@@ -131,6 +128,13 @@ def train(model, run, batches, state, made_from, progress=True):
     history = pd.DataFrame(checkpoints.history)
     history.insert(0, "epoch", np.arange(1, len(history) + 1))
     return history
+
+
+def _scheduler(run):
+    if run.phase.cosine:
+        # By epoch, so that the compiled network does not depend on how many updates that has.
+        rate = keras.optimizers.schedules.CosineDecay(run.profile.learning_rate, run.epochs)
+        yield keras.callbacks.LearningRateScheduler(lambda epoch, _: float(rate(epoch)))
 
 
 def _batches(run, store, segments, batch_size=None, **options):
