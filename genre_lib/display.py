@@ -1,14 +1,16 @@
 """Figures, tables and computed sentences: shown in Jupyter, and recognised by the report.
 
-The metadata of each output holds, under the key ``"genre_lib"``, what it is (its *role*) and its
-caption. `genre_lib.binding` reads nothing else, so that whatever a cell prints besides (progress
-bars, warnings, the value of its last line) never gets into the report by chance.
+The metadata of each output holds, under the key ``"genre_lib"``, what it is (its *role*), its
+caption, and the runs that it was computed from. `genre_lib.binding` reads nothing else, so that
+whatever a cell prints besides (progress bars, warnings, the value of its last line) never gets into
+the report by chance.
 """
 
 import ast
 import base64
 import inspect
 import io
+import itertools
 import math
 import re
 import textwrap
@@ -39,13 +41,15 @@ def escape_markdown(value):
     return _MARKDOWN_SPECIAL.sub(r"\\\1", _one_line(value))
 
 
-def show_figure(fig, caption):
+def show_figure(fig, caption, runs=()):
     """Show a matplotlib figure once, with its caption below, and close it.
 
     Parameters
     ----------
     fig : matplotlib.figure.Figure, or bytes from `figure_png`
     caption : str, Markdown with emphasis and ``$formulas$``; the report adds "Figure 3:"
+    runs : list of RunResult, or dict of such lists, optional
+        What the figure was computed from; the HTML report names them beside the caption.
 
     Examples
     --------
@@ -55,7 +59,7 @@ def show_figure(fig, caption):
     png = fig if isinstance(fig, bytes) else figure_png(fig)
     data = {"image/png": base64.b64encode(png).decode(), "text/plain": f"Figure: {caption}"}
     size = {"width": png_size(png)[0] // _DENSITY}
-    _display("figure", data, caption, **{"image/png": size})
+    _display("figure", data, caption, runs, **{"image/png": size})
     _show_caption(caption)
 
 
@@ -81,7 +85,7 @@ def figure_png(fig):
     return smaller.getvalue()
 
 
-def show_table(table, caption, formats=None):
+def show_table(table, caption, formats=None, runs=()):
     """Show a pandas table, without its index, with its caption above.
 
     Parameters
@@ -92,6 +96,7 @@ def show_table(table, caption, formats=None):
     caption : str, Markdown with emphasis and ``$formulas$``; the report adds "Table 2:"
     formats : dict of str to str or callable, optional
         By column name: a format as for `str.format` (``"{:.1%}"``), or a function of the value.
+    runs : as for `show_figure`
 
     Examples
     --------
@@ -112,7 +117,7 @@ def show_table(table, caption, formats=None):
         "text/markdown": pipe_table(header, rows, numeric),
         "text/plain": "\n".join("\t".join(cells) for cells in [header, *rows]),
     }
-    _display("table", data, caption)
+    _display("table", data, caption, runs)
 
 
 def show_source(*functions):
@@ -175,10 +180,14 @@ def png_size(png):
         raise ValueError(f"expected a PNG image, got {came}") from error
 
 
-def _display(role, data, caption=None, **metadata):
+def _display(role, data, caption=None, runs=(), **metadata):
     from IPython.display import display
 
-    mark = {"role": role} | ({"caption": caption} if caption else {})
+    if isinstance(runs, dict):
+        runs = itertools.chain(*runs.values())
+    names = sorted({run.name for run in runs})
+    mark = {"role": role, "caption": caption, "runs": names}
+    mark = {key: value for key, value in mark.items() if value}
     display(data, raw=True, metadata={"genre_lib": mark, **metadata})
 
 

@@ -50,9 +50,10 @@ workspace = open_workspace(profile, data)
 # names one of ten genres: blues, classical, country, disco, hip hop, jazz, metal, pop, reggae,
 # rock.
 #
-# This report rebuilds a student project of 2021/22 that followed Allamy and Koerich [@allamy2021].
-# What that project reported is quoted, and marked as quoted; every other number here was computed,
-# from runs that are kept, by the code that stands beside it.
+# This report rebuilds a student project of 2021/22 that followed
+# [Allamy and Koerich (2021)](https://doi.org/10.1109/SSCI50451.2021.9659979). What that project reported is
+# quoted, and marked as quoted; every other number here was computed, from runs that are kept, by the
+# code that stands beside it.
 
 # %% [markdown]
 # # Approach
@@ -82,8 +83,8 @@ show_figure(
 # %% [markdown]
 # # Dataset
 #
-# The original used GTZAN [@tzanetakis2002]: 1000 excerpts of 30 seconds, 100 of each genre, mono,
-# 22 050 samples a second. Whatever the folder holds is brought to that form: channels are averaged,
+# The original used GTZAN, the corpus of [Tzanetakis and Cook (2002)](https://doi.org/10.1109/TSA.2002.800560):
+# 1000 excerpts of 30 seconds, 100 of each genre, mono, 22 050 samples a second. Whatever the folder holds is brought to that form: channels are averaged,
 # other rates converted, samples kept as 16-bit integers. A file that cannot be used is left out,
 # and the table of faults below says why.
 
@@ -179,7 +180,8 @@ show_table(spread.reset_index(), "Tracks of each genre in each partition.")
 # %% [markdown]
 # ## Problems of the dataset
 #
-# Sturm [@sturm2012; @sturm2013] listened to all of GTZAN and found (quoted):
+# Sturm ([2012](https://doi.org/10.1145/2390848.2390851), [2013](https://arxiv.org/abs/1306.1461)) listened to all
+# of GTZAN and found (quoted):
 #
 # - 7.2% of the excerpts come from the same recording as another (5% are exact duplicates);
 # - 10.6% are mislabeled;
@@ -204,8 +206,8 @@ else:
 #
 # Two detectors look for them without being told. The first compares the decoded audio: equal samples
 # are an *exact repetition*, whatever the file is called. The second finds the *same recording* even
-# where it is shifted, louder, re-encoded or filtered: peaks of the spectrogram [@wang2003] name the
-# candidates and where they overlap, and the coherence of the two waveforms there decides. (Another
+# where it is shifted, louder, re-encoded or filtered: peaks of the spectrogram
+# ([Wang, 2003](https://doi.org/10.5281/zenodo.1416340)) name the candidates and where they overlap, and the coherence of the two waveforms there decides. (Another
 # performance of the same song is another recording, and is not found.)
 
 # %%
@@ -377,7 +379,8 @@ else:
 # Protocols say what may stand on both sides: *original*, every track as reported;
 # *no repetitions*, only the first of tracks that repeat each other, and no distorted one; *artist
 # filtered*, those tracks with each artist in one partition only. For GTZAN there is a fourth, *fault
-# filtered*: the fixed split of Kereliuk, Sturm and Larsen [@kereliuk2015]. How many test tracks have a
+# filtered*: the fixed split of
+# [Kereliuk, Sturm and Larsen (2015)](https://doi.org/10.1109/TMM.2015.2478068). How many test tracks have a
 # relative among the tracks that the network was trained on?
 
 # %%
@@ -396,3 +399,13 @@ show_table(
 )
 if refused:
     show_text("Not for this corpus: " + escape_markdown(" ".join(refused)))
+
+# %% [markdown] tags=["notebook-only"]
+# ## References
+#
+# - Safaa Allamy and Alessandro Lameiras Koerich, “1D CNN Architectures for Music Genre Classification,” *2021 IEEE Symposium Series on Computational Intelligence (SSCI)*, pp. 1–7, IEEE, 2021. arXiv:2105.07302. <https://doi.org/10.1109/SSCI50451.2021.9659979>.
+# - George Tzanetakis and Perry Cook, “Musical Genre Classification of Audio Signals,” *IEEE Transactions on Speech and Audio Processing*, 10 (5), pp. 293–302, 2002. <https://doi.org/10.1109/TSA.2002.800560>.
+# - Bob L. Sturm, “An Analysis of the GTZAN Music Genre Dataset,” *Proceedings of the Second International ACM Workshop on Music Information Retrieval with User-Centered and Multimodal Strategies (MIRUM)*, pp. 7–12, ACM, 2012. <https://doi.org/10.1145/2390848.2390851>.
+# - Bob L. Sturm, “The GTZAN Dataset: Its Contents, Its Faults, Their Effects on Evaluation, and Its Future Use,” 2013. arXiv:1306.1461. <https://arxiv.org/abs/1306.1461>.
+# - Avery Li-Chun Wang, “An Industrial-Strength Audio Search Algorithm,” *Proceedings of the 4th International Conference on Music Information Retrieval (ISMIR)*, 2003. <https://doi.org/10.5281/zenodo.1416340>.
+# - Corey Kereliuk, Bob L. Sturm, and Jan Larsen, “Deep Learning and Music Adversaries,” *IEEE Transactions on Multimedia*, 17 (11), pp. 2059–2071, 2015. <https://doi.org/10.1109/TMM.2015.2478068>.

@@ -40,8 +40,9 @@ data = None  # a folder of audio or of published results; by default $GENRE_DATA
 #
 # ## Convolutional neural network
 #
-# The network is the one-dimensional residual network of Allamy and Koerich [@allamy2021], as the
-# original report describes it. A first convolution of stride 3 reads the waveform; nine residual
+# The network is the one-dimensional residual network of
+# [Allamy and Koerich (2021)](https://doi.org/10.1109/SSCI50451.2021.9659979), as the original report
+# describes it. A first convolution of stride 3 reads the waveform; nine residual
 # blocks, each followed by a max-pooling by three, shorten it step by step while the number of filters
 # grows; a last convolution and a softmax layer name the genre. Convolutions extract features, pooling
 # keeps the strongest and widens what the next layer sees, and after ten divisions by three a segment
@@ -74,8 +75,8 @@ show_text(
 # ## ResNet
 #
 # A deep plain network can be hard to train even where a shallow one is not. A residual block
-# [@he2016] learns what to *add* to its input instead of what to make of it: two convolutions with
-# batch normalisation [@ioffe2015] are skipped by a shortcut, the two are summed, and a leaky ReLU
+# ([He et al., 2016](https://doi.org/10.1109/CVPR.2016.90)) learns what to *add* to its input instead of what to make of it: two convolutions with
+# batch normalisation ([Ioffe and Szegedy, 2015](https://proceedings.mlr.press/v37/ioffe15.html)) are skipped by a shortcut, the two are summed, and a leaky ReLU
 # follows. Where the number of filters changes the two cannot be summed as they are; there the
 # shortcut has a convolution of kernel size 1 and a batch normalisation of its own.
 
@@ -122,8 +123,8 @@ except ValueError as error:
 #
 # ## Decisions
 #
-# - **Optimizer and loss**, as in the original: Adam [@kingma2015] and sparse categorical
-#   cross-entropy.
+# - **Optimizer and loss**, as in the original: Adam
+#   ([Kingma and Ba, 2015](https://arxiv.org/abs/1412.6980)) and sparse categorical cross-entropy.
 # - **Early stopping**, as in the original: training ends after five epochs without a lower validation
 #   loss. Our choice: the weights of the best epoch are kept, not those of the last.
 # - **Shorter tracks**, as in the original: what is left behind the last whole segment is dropped.
@@ -153,3 +154,11 @@ show_table(
 #
 # What does limit this report is time. The profile chooses how wide the network is and how many
 # rotations are run; what a number was computed with stands beside it.
+
+# %% [markdown] tags=["notebook-only"]
+# ## References
+#
+# - Safaa Allamy and Alessandro Lameiras Koerich, “1D CNN Architectures for Music Genre Classification,” *2021 IEEE Symposium Series on Computational Intelligence (SSCI)*, pp. 1–7, IEEE, 2021. arXiv:2105.07302. <https://doi.org/10.1109/SSCI50451.2021.9659979>.
+# - Kaiming He, Xiangyu Zhang, Shaoqing Ren, and Jian Sun, “Deep Residual Learning for Image Recognition,” *2016 IEEE Conference on Computer Vision and Pattern Recognition (CVPR)*, pp. 770–778, IEEE, 2016. <https://doi.org/10.1109/CVPR.2016.90>.
+# - Sergey Ioffe and Christian Szegedy, “Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate Shift,” *Proceedings of the 32nd International Conference on Machine Learning*, 37, pp. 448–456, PMLR, 2015. <https://proceedings.mlr.press/v37/ioffe15.html>.
+# - Diederik P. Kingma and Jimmy Ba, “Adam: A Method for Stochastic Optimization,” *3rd International Conference on Learning Representations (ICLR)*, 2015. arXiv:1412.6980. <https://arxiv.org/abs/1412.6980>.

@@ -44,7 +44,8 @@ workspace = open_workspace(profile, data)
 # %% [markdown]
 # # Training Phases
 #
-# As in the original and in the paper [@allamy2021], three partitions are used at a time: one to train,
+# As in the original and in the paper
+# ([Allamy and Koerich, 2021](https://doi.org/10.1109/SSCI50451.2021.9659979)), three partitions are used at a time: one to train,
 # the next to validate (it decides when to stop), the one after to test. Then the partitions rotate,
 # until every one has been each.
 
@@ -99,6 +100,7 @@ if runs:
     show_figure(
         accuracy_by_rotation(by_rotation(scores), len(workspace.genres), "Normal"),
         "Accuracy of the normal phase on the test partition of each rotation.",
+        runs=runs,
     )
 
 # %% tags=["nbval-ignore-output"]
@@ -110,6 +112,7 @@ if runs:
         "The runs of the normal phase: epochs until training stopped, the best of them (whose weights "
         "are kept), accuracy of segments in that epoch, and the time it took.",
         formats={"training": "{:.1%}", "validation": "{:.1%}", "minutes": "{:.1f}"},
+        runs=runs,
     )
 
 # %% [markdown]
@@ -125,6 +128,7 @@ if runs:
     show_figure(
         learning_curves([run.history for run in runs], "Normal"),
         "Learning curves of the normal phase, a line per run.",
+        runs=runs,
     )
 
 # %% tags=["nbval-ignore-output"]
@@ -137,3 +141,8 @@ if runs:
 # The original names four possible causes: a network of four million parameters, the quality of the
 # data set, the lack of regularisation, and the batch size. It keeps the architecture and tries the last
 # two: a penalty on the weights, and accumulated gradients.
+
+# %% [markdown] tags=["notebook-only"]
+# ## References
+#
+# - Safaa Allamy and Alessandro Lameiras Koerich, “1D CNN Architectures for Music Genre Classification,” *2021 IEEE Symposium Series on Computational Intelligence (SSCI)*, pp. 1–7, IEEE, 2021. arXiv:2105.07302. <https://doi.org/10.1109/SSCI50451.2021.9659979>.

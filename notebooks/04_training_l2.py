@@ -99,6 +99,7 @@ show_table(
     "Accuracy on the test partitions with 95% intervals, and accuracy of tracks in validation; the "
     "normal phase on the same rotations.",
     formats={"validation": "{:.1%}"},
+    runs=named,
 )
 
 # %% tags=["nbval-ignore-output"]
@@ -108,6 +109,7 @@ for phase in filter(runs.get, penalised):
     show_figure(
         learning_curves([run.history for run in runs[phase]], phase.label),
         f"Learning curves with $\\lambda = {phase.network['l2']:g}$; the loss includes the penalty.",
+        runs=runs[phase],
     )
 
 # %% tags=["nbval-ignore-output"]
@@ -135,6 +137,7 @@ if readings:
         .reset_index(),
         "The strongest penalty of the profile in both readings, on the same rotations; the difference is paired, track by "
         "track.",
+        runs=read_as,
     )
 else:
     show_text(f"The profile *{profile.name}* trains with the sum only, so this report cannot say.")

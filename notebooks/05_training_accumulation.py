@@ -42,12 +42,13 @@ workspace = open_workspace(profile, data)
 # ## Third training: gradient accumulation
 #
 # A batch of 80 segments did not fit into the memory that the original had. Gradient accumulation
-# [@rotenberg2020] splits it into micro-batches that are worked off one after the other: their gradients
+# ([Rotenberg, 2020](https://towardsdatascience.com/what-is-gradient-accumulation-in-deep-learning-ec034122cfa)) splits it into micro-batches that are worked off one after the other: their gradients
 # are added up, and only then are the weights updated, once,
 #
 # $$w_t = w_{t-1} - \eta \sum_{i=1}^{N} \mathrm{grad}_i$$
 #
-# The original changed an optimizer from a forum [@so56946898] to do it, with 8 steps of 10 segments. Here
+# The original changed an optimizer from a forum
+# ([Stack Overflow, answer 56946898](https://stackoverflow.com/a/56946898)) to do it, with 8 steps of 10 segments. Here
 # it is the training step of the model, and any optimizer does. These are the library's own lines for
 # TensorFlow (`genre_lib/network/jax_update.py` does the same on JAX). The part for a loss that has to see
 # the whole batch is not needed here: cross-entropy is a mean over the segments.
@@ -125,6 +126,7 @@ show_table(
     "Accuracy on the test partitions with 95% intervals, and epochs until training stopped; the "
     "normal phase on the same rotations.",
     formats={"epochs": "{:.1f}"},
+    runs=named,
 )
 
 # %%
@@ -134,6 +136,7 @@ if accumulated := runs[ACCUMULATION]:
     show_figure(
         learning_curves([run.history for run in accumulated], "Accumulation"),
         "Learning curves with accumulated gradients.",
+        runs=accumulated,
     )
 
 # %% tags=["nbval-ignore-output"]
@@ -144,6 +147,7 @@ if accumulated:
         describe_runs(accumulated),
         "The runs of the accumulation phase.",
         formats={"training": "{:.1%}", "validation": "{:.1%}", "minutes": "{:.1f}"},
+        runs=accumulated,
     )
 
 # %% [markdown]
@@ -194,6 +198,7 @@ if accumulated:
         f"trained network: root mean square over filters and micro-batches. The mean is "
         "compared in standard deviations of the batch, the standard deviation relatively.",
         formats={"error of the mean / deviations": "{:.2f}", "error of the deviation": "{:.0%}"},
+        runs=accumulated[:1],
     )
 else:
     show_text("Without a run of the accumulation phase, this was not measured.")
@@ -201,7 +206,8 @@ else:
 # %% [markdown]
 # No accumulation mends that exactly, since the statistics in one layer depend on those in every layer
 # below. Two things do: the whole batch in one piece, with rematerialised blocks where memory is short, and a
-# normalisation that does not look at the batch, like group normalisation [@wu2018].
+# normalisation that does not look at the batch, like group normalisation
+# ([Wu and He, 2018](https://doi.org/10.1007/978-3-030-01261-8_1)).
 #
 # ### Is it the batch, or how training ends?
 #
@@ -226,6 +232,7 @@ show_table(
     "accuracy in training then, and the median time of an epoch; all on the same rotations, with a momentum "
     f"of {profile.bn_momentum:g} where none is named.",
     formats={"epochs": "{:.1f}", "best": "{:.1f}", "training": "{:.1%}", "s / epoch": "{:.2f}"},
+    runs=named,
 )
 
 # %%
@@ -233,3 +240,10 @@ show_text(findings.on_ways(compared.drop("accumulation")))
 
 # %% [markdown]
 # The original reports 37.31% of segments and 37.92% of songs for this training (quoted).
+
+# %% [markdown] tags=["notebook-only"]
+# ## References
+#
+# - Raz Rotenberg, “What Is Gradient Accumulation in Deep Learning?” Towards Data Science, 2020. <https://towardsdatascience.com/what-is-gradient-accumulation-in-deep-learning-ec034122cfa>.
+# - Stack Overflow, “Answer 56946898 (a Keras Optimizer That Accumulates Gradients).” <https://stackoverflow.com/a/56946898>.
+# - Yuxin Wu and Kaiming He, “Group Normalization,” *European Conference on Computer Vision (ECCV)*, 2018. arXiv:1803.08494. <https://doi.org/10.1007/978-3-030-01261-8_1>.

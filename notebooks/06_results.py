@@ -42,8 +42,8 @@ workspace = open_workspace(profile, data)
 # %% [markdown]
 # # Results
 #
-# Every accuracy has a 95% interval: the percentile bootstrap over tracks [@efron1993]. Tracks are drawn
-# with replacement, each with all its segments, since the segments of a track are no independent evidence.
+# Every accuracy has a 95% interval: the percentile bootstrap over tracks
+# ([Efron and Tibshirani, 1993](https://doi.org/10.1201/9780429246593)). Tracks are drawn with replacement, each with all its segments, since the segments of a track are no independent evidence.
 # The interval tells how far the number could move with other test tracks of the same kind; it does not
 # see what other training tracks would change.
 #
@@ -54,7 +54,7 @@ workspace = open_workspace(profile, data)
 # tracks: the *majority class* of the training tracks; *logistic regression* on the means of 20 MFCCs; and
 # a *support vector machine* (standardised, $C = 10$) on the means and deviations of MFCCs and their
 # changes, chroma, spectral contrast, centroid, bandwidth, roll-off, zero crossings and level, measured by
-# librosa [@mcfee2015] on the first 30 seconds. They hear whole tracks, so that there is no accuracy of
+# librosa ([McFee et al., 2015](https://doi.org/10.25080/Majora-7b98e3ed-003)) on the first 30 seconds. They hear whole tracks, so that there is no accuracy of
 # segments, and as each is fitted in a moment, they run every rotation.
 
 # %%
@@ -78,6 +78,7 @@ show_table(
     .reset_index(),
     f"Accuracy on the test partitions of the {escape_markdown(workspace.corpus_name)} with 95% intervals; on the right "
     "what the original reports for segments and tracks of all of GTZAN (quoted, without intervals).",
+    runs=named | baselines,
 )
 
 # %%
@@ -88,13 +89,14 @@ if (found := pd.concat([compared[compared["runs"] > 0], simple])).size:
         accuracies(found, {n: quoted for n in found.index if (quoted := original.quote(n))}),
         "Accuracy of the phases and the baselines with 95% intervals; hollow: what the original reports "
         "(quoted).",
+        runs=named | baselines,
     )
 
 # %% [markdown]
 # ## Are the phases different?
 #
 # The phases were tested on the same tracks, so they can be compared track by track. McNemar's exact test
-# [@mcnemar1947] looks only at the tracks that one phase gets right and the other does not: if the two
+# ([McNemar, 1947](https://doi.org/10.1007/BF02295996)) looks only at the tracks that one phase gets right and the other does not: if the two
 # were equally good, these would fall to either side like the tosses of a coin. Five of five on one side
 # still have a $p$ of 0.063, six of six 0.031: where fewer than six tracks differ, no outcome whatsoever
 # would be significant at the 5% level.
@@ -121,6 +123,7 @@ if len(tested):
         "comparisons), and the accuracy of the other phase or baseline less that of normal on them, in "
         "percentage points with its 95% interval.",
         formats={"p": "{:.3g}"},
+        runs=named | baselines,
     )
 
 # %% tags=["nbval-ignore-output"]
@@ -139,6 +142,7 @@ if "normal" in counts:
     show_figure(
         confusion_matrices({"normal": counts["normal"]}),
         "Confusion matrix of the normal phase: numbers are tracks, colours their share of the true genre.",
+        runs=named["normal"],
     )
 
 # %% tags=["nbval-ignore-output"]
@@ -150,6 +154,7 @@ if "normal" in counts:
         table,
         "Precision, recall and F1 of the tracks of each genre, normal phase.",
         formats={"precision": "{:.2f}", "recall": "{:.2f}", "F1": "{:.2f}"},
+        runs=named["normal"],
     )
 
 # %%
@@ -157,6 +162,7 @@ if other_counts := {name: matrix for name, matrix in counts.items() if name != "
     show_figure(
         confusion_matrices(other_counts),
         "Confusion matrices of the other phases, on the rotations that they ran.",
+        runs={name: named[name] for name in other_counts},
     )
 
 # %% tags=["nbval-ignore-output"]
@@ -191,6 +197,7 @@ show_table(
     .reset_index(),
     "The normal phase under each protocol, with 95% intervals, and how many of the test tracks have a "
     "repetition, or their artist, among the training tracks of their rotation.",
+    runs=by_protocol,
 )
 
 # %% tags=["nbval-ignore-output"]
@@ -219,6 +226,7 @@ if len(table):
         "Accuracy of tracks by the number of tracks that train, with 95% intervals; the gain on the same "
         "tracks over the fewest that train; test tracks with a repetition, or their artist, in training.",
         formats={"training tracks": "{:.0f}"},
+        runs=data_runs,
     )
 
 # %%
@@ -228,8 +236,16 @@ if len(table):
     show_figure(
         accuracy_by_data(table, len(genres)),
         "Accuracy of tracks against the number of tracks that train, with 95% intervals.",
+        runs=data_runs,
     )
 
 # %% tags=["nbval-ignore-output"]
 if len(table):
     show_text(on_data(table))
+
+# %% [markdown] tags=["notebook-only"]
+# ## References
+#
+# - Bradley Efron and Robert J. Tibshirani, *An Introduction to the Bootstrap*, Chapman & Hall, 1993. <https://doi.org/10.1201/9780429246593>.
+# - Brian McFee, Colin Raffel, Dawen Liang, Daniel P. W. Ellis, Matt McVicar, Eric Battenberg, and Oriol Nieto, “Librosa: Audio and Music Signal Analysis in Python,” *Proceedings of the 14th Python in Science Conference*, pp. 18–24, 2015. <https://doi.org/10.25080/Majora-7b98e3ed-003>.
+# - Quinn McNemar, “Note on the Sampling Error of the Difference Between Correlated Proportions or Percentages,” *Psychometrika*, 12 (2), pp. 153–157, 1947. <https://doi.org/10.1007/BF02295996>.

@@ -64,6 +64,7 @@ if gaps:
         "Overfitting: accuracy of segments in training and in validation and the gap between them, at the "
         "best epoch and at the last, mean over the runs of each phase.",
         formats=dict.fromkeys(next(iter(gaps.values())), "{:.1%}"),
+        runs=runs,
     )
 
 # %% tags=["nbval-ignore-output"]
@@ -95,6 +96,7 @@ if normal:
         ),
         "Accuracy of tracks in the normal phase with 95% intervals. Left: by the number of segments whose "
         "probabilities are averaged, evenly spread over the track. Right: by the rule that joins all segments.",
+        runs=normal,
     )
 
 # %% tags=["nbval-ignore-output"]
@@ -109,6 +111,7 @@ if normal:
         .reset_index(),
         "Accuracy of tracks by the rule that joins their segments, normal phase; the difference is paired, "
         "track by track.",
+        runs=normal,
     )
 
 # %% tags=["nbval-ignore-output"]
@@ -119,7 +122,7 @@ if normal:
 # ## Can its probabilities be believed?
 #
 # A network that says 80% should be right in 80% of the cases. A reliability diagram puts this to the test
-# [@guo2017]: examples are sorted into ten bins by their confidence, the probability of the predicted
+# ([Guo et al., 2017](https://proceedings.mlr.press/v70/guo17a.html)): examples are sorted into ten bins by their confidence, the probability of the predicted
 # genre, and in each bin the share that is correct is set against the mean confidence. The expected
 # calibration error (ECE) is the mean distance of the two; where a bin holds few examples, chance alone
 # lifts it above zero. Whether confidence is too high or too low on the whole, the mean of confidence less
@@ -139,6 +142,7 @@ if normal:
         "Reliability of the probabilities in the normal phase. Above: the share correct against the mean "
         "confidence in ten bins; below the dotted line the network is over-confident. Below: the number of "
         "examples in each bin.",
+        runs=normal,
     )
 
 # %% tags=["nbval-ignore-output"]
@@ -149,6 +153,7 @@ if normal:
         summarize_calibration(examples),
         "Calibration of the normal phase on the test partitions.",
         formats=dict.fromkeys(("confidence", "accuracy", "ECE"), "{:.1%}"),
+        runs=normal,
     )
 
 # %% tags=["nbval-ignore-output"]
@@ -159,7 +164,8 @@ if normal:
 # ## Which labels do the networks doubt?
 #
 # Every track was tested by networks that had not been trained on it. Where they are sure of another genre,
-# the label may be wrong: confident learning [@northcutt2021] ranks the tracks by the probability of the
+# the label may be wrong: confident learning
+# ([Northcutt, Jiang and Chuang, 2021](https://doi.org/10.1613/jair.1.12125)) ranks the tracks by the probability of the
 # genre that they are filed under. A suspect is an invitation to listen, and no proof.
 
 # %%
@@ -183,6 +189,7 @@ if normal:
         suspects.head(10).rename(columns=names),
         findings.on_suspects(suspects),
         formats={"probability of its genre": "{:.3f}"},
+        runs=normal,
     )
 
 # %%
@@ -227,6 +234,7 @@ from genre_lib.results import compare, original, original_groups
 show_table(
     original.judge_statements(gaps, compare(original_groups(profile, runs), to="normal")),
     "What the original says of its results, held against the runs of this report.",
+    runs=runs,
 )
 
 # %% [markdown]
@@ -234,3 +242,9 @@ show_table(
 # say whether the differences meant anything. Here each difference comes with a test, each number with an
 # interval, and each run with everything that defines it. Change a hyper-parameter in one place, call
 # `make report` again, and the report says what it changed.
+
+# %% [markdown] tags=["notebook-only"]
+# ## References
+#
+# - Chuan Guo, Geoff Pleiss, Yu Sun, and Kilian Q. Weinberger, “On Calibration of Modern Neural Networks,” *Proceedings of the 34th International Conference on Machine Learning*, 70, pp. 1321–1330, PMLR, 2017. arXiv:1706.04599. <https://proceedings.mlr.press/v70/guo17a.html>.
+# - Curtis G. Northcutt, Lu Jiang, and Isaac L. Chuang, “Confident Learning: Estimating Uncertainty in Dataset Labels,” *Journal of Artificial Intelligence Research*, 70, pp. 1373–1411, 2021. <https://doi.org/10.1613/jair.1.12125>.

@@ -4,11 +4,41 @@
 local for_pdf = FORMAT:match("typst") ~= nil
 local count = { Figure = 0, Table = 0 }
 
+-- The address of a figure follows its caption and not its number: links stay right when others
+-- are added.
+local taken = {}
+
+local function address_of(kind, caption)
+  local words = pandoc.List {}
+  for word in pandoc.utils.stringify(caption):lower():gmatch("%a+") do words:insert(word) end
+  local name = kind:lower() .. "-" .. table.concat(words, "-", 1, math.min(6, #words))
+  taken[name] = (taken[name] or 0) + 1
+  return taken[name] == 1 and name or name .. "-" .. taken[name]
+end
+
+local function list_runs(names)
+  local items = pandoc.List {}
+  for name in (names or ""):gmatch("%S+") do items:insert { pandoc.Code("runs/" .. name) } end
+  if for_pdf or #items == 0 then return {} end
+  local summary = "<summary>" .. #items .. (#items == 1 and " run" or " runs") .. "</summary>"
+  return {
+    pandoc.RawBlock("html", '<details class="runs">' .. summary),
+    pandoc.BulletList(items),
+    pandoc.RawBlock("html", "</details>"),
+  }
+end
+
 -- Both formats are numbered here, so that "Table 2" is the same table in both.
-local function numbered(kind, caption)
+local function number(element, kind, caption, runs)
   count[kind] = count[kind] + 1
-  local label = pandoc.Span(pandoc.Strong(kind .. " " .. count[kind] .. ":"), { class = "label" })
-  return pandoc.Inlines { label, pandoc.Space() } .. caption
+  local label = pandoc.Strong(kind .. " " .. count[kind] .. ":")
+  if not for_pdf then
+    element.identifier = address_of(kind, caption)
+    label = pandoc.Link(label, "#" .. element.identifier, "Link to this " .. kind:lower())
+  end
+  local text = pandoc.Plain(pandoc.Inlines { label, pandoc.Space() } .. caption)
+  element.caption = { long = pandoc.Blocks { text } .. list_runs(runs) }
+  return element
 end
 
 -- Markup in a text (a track id, say) is shown, not executed; only harmless tags go through.
@@ -59,7 +89,24 @@ local function space_cases(math)
   return math
 end
 
+-- A link to a work of the bibliography cites it: its words stay, and the number follows.
+local works = {}
+
+local function read_works(doc)
+  local all = pandoc.Cite({}, { pandoc.Citation("*", "AuthorInText") })
+  local meta = { bibliography = doc.meta.bibliography, nocite = pandoc.Inlines { all } }
+  for _, work in ipairs(pandoc.utils.references(pandoc.Pandoc({}, meta))) do
+    local address = work.doi and "https://doi.org/" .. work.doi or work.url
+    if address then works[address] = work.id end
+  end
+end
+
 local function check_link(link)
+  local work = works[link.target]
+  if work then
+    local number = pandoc.Cite({}, { pandoc.Citation(work, "NormalCitation") })
+    return link.content .. pandoc.Inlines { pandoc.Str("\u{a0}"), number }
+  end
   local scheme = link.target:match("^%s*(%a[%w+.-]*):")
   if scheme and not ({ http = true, https = true, mailto = true })[scheme:lower()] then
     return link.content
@@ -73,20 +120,11 @@ local function check_image(image)
   end
 end
 
-local function number_table(tbl)
-  if #tbl.caption.long > 0 then
-    local caption = numbered("Table", pandoc.utils.blocks_to_inlines(tbl.caption.long))
-    tbl.caption.long = { pandoc.Plain(caption) }
+local function number_by_hand(kind)
+  return function(element)
+    local caption = pandoc.utils.blocks_to_inlines(element.caption.long)
+    return #caption > 0 and number(element, kind, caption) or nil
   end
-  return tbl
-end
-
-local function number_figure(figure)
-  if #figure.caption.long > 0 then
-    local caption = numbered("Figure", pandoc.utils.blocks_to_inlines(figure.caption.long))
-    figure.caption.long = { pandoc.Plain(caption) }
-  end
-  return figure
 end
 
 local function make_figure(div)
@@ -94,8 +132,7 @@ local function make_figure(div)
   local alt = pandoc.utils.stringify(text)
   local image = pandoc.Image(alt, div.attributes.src, "", { width = div.attributes.width })
   if #text == 0 then return pandoc.Para { image } end
-  local caption = { long = { pandoc.Plain(numbered("Figure", text)) } }
-  return pandoc.Figure({ pandoc.Plain { image } }, caption)
+  return number(pandoc.Figure { pandoc.Plain { image } }, "Figure", text, div.attributes.runs)
 end
 
 local function make_table(div)
@@ -104,9 +141,7 @@ local function make_table(div)
     if block.t == "Table" then tbl = block else caption:insert(block) end
   end
   if not tbl then error("a table output holds no table: " .. pandoc.utils.stringify(div)) end
-  local text = numbered("Table", pandoc.utils.blocks_to_inlines(caption))
-  tbl.caption = { long = { pandoc.Plain(text) } }
-  return tbl
+  return number(tbl, "Table", pandoc.utils.blocks_to_inlines(caption), div.attributes.runs)
 end
 
 local function place_div(div)
@@ -142,11 +177,9 @@ end
 
 -- Without a citation there is nothing to head.
 local function drop_empty_references(doc)
-  local has_references = false
-  doc:walk { Div = function(div)
-    if div.identifier == "refs" and #div.content > 0 then has_references = true end
-  end }
-  if has_references then return nil end
+  local cites = false
+  doc:walk { Cite = function() cites = true end }
+  if cites then return nil end
   doc.blocks = doc.blocks:filter(function(block)
     return block.identifier ~= "refs" and block.identifier ~= "references-bibliography"
   end)
@@ -154,10 +187,11 @@ local function drop_empty_references(doc)
 end
 
 return {
+  { Pandoc = read_works },
   { RawInline = disarm_inline, RawBlock = disarm_block, Link = check_link, Image = check_image },
   {
-    Table = number_table, Figure = number_figure, Div = place_div, CodeBlock = place_code,
-    Pandoc = drop_empty_references,
+    Table = number_by_hand("Table"), Figure = number_by_hand("Figure"), Div = place_div,
+    CodeBlock = place_code, Pandoc = drop_empty_references,
   },
   { Table = fit_table, Str = keep_dots, Math = space_cases },
 }

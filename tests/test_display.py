@@ -4,6 +4,7 @@ import base64
 import inspect
 import json
 import re
+from types import SimpleNamespace
 
 import nbclient
 import nbformat
@@ -82,6 +83,15 @@ def test_figure_is_shown_once_with_caption_and_closed(shown):
     assert caption["text/markdown"] == "*Loss by *epoch*.*"
     assert caption_metadata["genre_lib"] == {"role": "caption"}
     assert not plt.fignum_exists(fig.number)
+
+
+def test_runs_that_something_was_computed_from_are_noted_once(shown):
+    runs = [SimpleNamespace(name=f"corpus/smoke/normal/rotation-{k}-seed-0") for k in (1, 0)]
+    show_figure(make_figure(), "Of a list.", runs=runs)
+    show_table(pd.DataFrame({"a": [1]}), "Of a dict.", runs={"normal": runs, "again": runs[:1]})
+    noted = [metadata["genre_lib"].get("runs") for _, metadata in shown]
+    names = [run.name for run in runs[::-1]]
+    assert noted == [names, None, None, names]
 
 
 def test_same_figure_gives_same_bytes(shown):

@@ -113,7 +113,8 @@ class _Builder:
         elif role == "table":
             if "text/markdown" not in output.data:
                 raise BindingError(f"{where}: a table output without text/markdown; run it again")
-            yield _div("table-output", f"{caption}\n\n{output.data['text/markdown']}")
+            content = f"{caption}\n\n{output.data['text/markdown']}"
+            yield _div("table-output", content, _runs_attribute(mark))
         elif role == "text":
             yield output.data["text/markdown"]
         elif role is None and keep and _WIDGET not in output.data:
@@ -147,9 +148,11 @@ class _Builder:
         image.parent.mkdir(exist_ok=True)
         image.write_bytes(png)
         shown = metadata.get("image/png", {}).get("width", pixels_wide)
+        mark = metadata.get("genre_lib", {})
         width = min(1.0, shown / _TEXT_WIDTH_PIXELS, _TALLEST * pixels_wide / pixels_high)
         source = image.relative_to(self.work).as_posix()
-        return _div("figure-output", caption, f' src="{source}" width="{width:.1%}"')
+        attributes = f' src="{source}" width="{width:.1%}"'
+        return _div("figure-output", caption, attributes + _runs_attribute(mark))
 
 
 def _refuse_errors(cell, where: str) -> None:
@@ -199,6 +202,10 @@ def _code_block(text: str, attributes: str) -> str:
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}{attributes}\n{text}\n{fence}"
+
+
+def _runs_attribute(mark) -> str:
+    return f' runs="{" ".join(mark.get("runs", []))}"'
 
 
 def _div(role: str, content: str, attributes: str = "") -> str:

@@ -61,6 +61,11 @@ class RunResult:
     segments: pd.DataFrame
     probabilities: np.ndarray
 
+    @property
+    def name(self):
+        """Where the run lies below the folder of all runs: corpus, profile, phase, rotation."""
+        return "/".join(self.folder.parts[-4:])
+
     def predictions(self, split="test"):
         """Return the segments of a split (``"test"`` or ``"valid"``) and their probabilities.
 

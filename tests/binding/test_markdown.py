@@ -29,8 +29,8 @@ def code(source, *tags, outputs=()):
     return new_code_cell(source, metadata={"tags": list(tags)}, outputs=list(outputs))
 
 
-def shown(role, data, caption=None):
-    mark = {"role": role} if caption is None else {"role": role, "caption": caption}
+def shown(role, data, caption=None, **more):
+    mark = ({"role": role} if caption is None else {"role": role, "caption": caption}) | more
     return new_output("display_data", data=data, metadata={"genre_lib": mark})
 
 
@@ -38,13 +38,15 @@ def picture(**size):
     return base64.b64encode(png(**size)).decode()
 
 
-def figure(caption, **size):
-    return shown("figure", {"image/png": picture(**size), "text/plain": "Figure"}, caption)
+def figure(caption, runs=(), **size):
+    data = {"image/png": picture(**size), "text/plain": "Figure"}
+    return shown("figure", data, caption, runs=list(runs))
 
 
-def table(caption, header=("track", "n"), rows=(("blues.00000", "1"),)):
+def table(caption, header=("track", "n"), rows=(("blues.00000", "1"),), runs=()):
     text = pipe_table(list(header), [list(row) for row in rows], [False] * len(header))
-    return shown("table", {"text/markdown": text, "text/html": "<table></table>"}, caption)
+    data = {"text/markdown": text, "text/html": "<table></table>"}
+    return shown("table", data, caption, runs=list(runs))
 
 
 def text(sentence):
@@ -117,6 +119,36 @@ def test_page_one_has_the_abstract_and_its_figure(make):
     assert "Figure 2: Second." in report.page.text
     assert "Figure 2: Second." in report.pdf_text
     assert report.page.count("img") == 2
+
+
+def addresses(report):
+    """Return where links in captions lead, each to a figure or a table that is there."""
+    ids = {attrs.get("id") for tag, attrs in report.page.tags if tag in ("figure", "table")}
+    links = [a["href"] for tag, a in report.page.tags if a.get("title", "").startswith("Link to")]
+    assert {link.removeprefix("#") for link in links} <= ids
+    return links
+
+
+def test_figures_and_tables_have_addresses_that_outlast_their_numbers(make):
+    curves = [figure("Curves with $\\lambda = 0.1$."), figure("Curves with $\\lambda = 0.2$.")]
+    outputs = [*curves, table("The ten best of 134."), plain := table("1 2")]
+    before = addresses(make([code("a", outputs=outputs)], out="before"))
+    assert len(set(before)) == 4
+    outputs = [figure("New."), table("The ten best of 67, and more."), plain, *curves]
+    after = addresses(make([code("a", outputs=outputs)], out="after"))
+    assert set(before) - set(after) <= {"#table-the-ten-best-of"}
+    assert len(set(after)) == 5
+
+
+def test_the_runs_behind_a_figure_and_a_table_are_folded_beside_them(make):
+    runs = [f"bf52/smoke-1/normal/rotation-{k}-seed-0" for k in range(2)]
+    outputs = [figure("Two.", runs), table("One.", runs=runs[:1]), figure("None.")]
+    report = make([code("a", "hide-code", outputs=outputs)])
+    assert report.page.text.count("Two. 2 runs runs/" + " runs/".join(runs)) == 1
+    assert f"One. 1 run runs/{runs[0]} track n" in report.page.text
+    folded = [a.get("class") for tag, a in report.page.tags if tag == "details"]
+    assert folded.count("runs") == 2
+    assert "rotation-0" not in report.pdf_text
 
 
 def test_page_stands_alone(make):
@@ -225,6 +257,16 @@ def test_references_and_provenance_close_the_report(make):
         assert content.count("Value4") == 1
     without = make([markdown("# A")], out="without")
     assert "References" not in without.page.text
+
+
+def test_a_link_to_a_work_of_the_bibliography_cites_it(make):
+    sturm, other = "https://doi.org/10.1145/2390848.2390851", "https://doi.org/10.1145/1"
+    report = make([markdown(f"# A\n\nOf [Sturm (2012)]({sturm}), and [else]({other}).")])
+    for content in (report.page.text, report.pdf_text):
+        assert "Of Sturm (2012) [1], and else." in content.replace("\N{NO-BREAK SPACE}", " ")
+        assert "[1] Bob L. Sturm" in content
+        assert "[2]" not in content
+    assert f'href="{other}"' in report.markup
 
 
 @pytest.mark.parametrize(

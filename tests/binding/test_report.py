@@ -98,6 +98,17 @@ def test_the_report_says_what_it_was_made_from(workspace, text):
         assert fact in text
 
 
+def test_figures_and_tables_of_the_results_name_their_runs(report, workspace):
+    page = report[0].read_text()
+    results = page[page.index('id="results"') : page.index('id="conclusion"')]
+    captions = re.findall(r"<(?:fig)?caption>.*?</(?:fig)?caption>", results, flags=re.DOTALL)
+    assert len(captions) >= 10
+    assert all('class="runs"' in caption for caption in captions)
+    named = set(re.findall(r"<code>runs/([^<]+)</code>", page))
+    assert named == {run.name for run in workspace.kept.load_all(workspace.planned()).values()}
+    assert all((workspace.runs_dir / name / "run.json").is_file() for name in named)
+
+
 def test_a_report_of_kept_runs_trains_nothing(report, runs_before):
     assert kept_runs() == runs_before
 

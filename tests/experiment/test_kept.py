@@ -60,6 +60,7 @@ def test_a_run_lies_where_it_always_did(kept):
     keep(kept)
     assert names(kept.place(RUN)) == ["history.csv", "model.keras", "predictions.npz", "run.json"]
     assert names(kept.place(RUN).parent) == ["rotation-0-seed-0"]
+    assert kept.load(RUN).name == kept.place(RUN).relative_to(kept.runs_dir).as_posix()
 
 
 def test_runs_that_differ_have_places_that_differ(tmp_path):
