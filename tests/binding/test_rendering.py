@@ -50,6 +50,34 @@ def test_title_page(render):
     assert "notice" not in [attrs.get("class") for _, attrs in render("# A").page.tags]
 
 
+def contrast(one, other):
+    """Return the contrast of two colours as WCAG 2 defines it; text needs 4.5."""
+
+    def luminance(colour):
+        digits = colour[1:] if len(colour) == 7 else "".join(2 * digit for digit in colour[1:])
+        parts = [int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)]
+        parts = [x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in parts]
+        return sum(x * y for x, y in zip((0.2126, 0.7152, 0.0722), parts, strict=True))
+
+    dark, light = sorted(map(luminance, (one, other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_texts_of_the_page_are_legible_by_day_and_by_night(render):
+    markup = render("# A").markup
+    light, dark = (
+        dict(re.findall(r"--([\w-]+): (#\w+);", part))
+        for part in markup.partition("prefers-color-scheme: dark")[::2]
+    )
+    assert light.keys() == dark.keys()
+    grounds, edges = {"paper", "wash", "note"}, {"rule", "hair", "note-edge"}
+    for colours in (light, dark):
+        for name in colours.keys() - grounds - edges:
+            assert contrast(colours[name], colours["paper"]) >= 4.5, name
+            assert contrast(colours[name], colours["wash"]) >= 4.5, name
+        assert contrast(colours["ink"], colours["note"]) >= 4.5
+
+
 def test_a_name_in_another_script_is_set_in_an_installed_font(render, font_of_triangles):
     for genre, expected in {"rock": False, "中文": True}.items():
         pdf = render(f"# A\n\nThe genre {genre}.").pdf_path.read_bytes()
