@@ -163,7 +163,7 @@ if normal:
 # %% [markdown]
 # ## Which labels do the networks doubt?
 #
-# Every track was tested by networks that had not been trained on it. Where they are sure of another genre,
+# A track is tested only by networks that were not trained on it. Where they are sure of another genre,
 # the label may be wrong: confident learning
 # ([Northcutt, Jiang and Chuang, 2021](https://doi.org/10.1613/jair.1.12125)) ranks the tracks by the probability of the
 # genre that they are filed under. A suspect is an invitation to listen, and no proof.

@@ -32,7 +32,7 @@ def by_training_size(profile, runs, leaks):
             continue
         leaking, scores = leaks[phase.train_partitions].loc[phase.protocol], scoring.pool(found)
         reference = fewest.setdefault((phase.baseline, phase.protocol), scores)
-        against = reference is not scores and statistics.comparable(reference, scores)
+        against = reference is not scores and statistics.count_shared(reference, scores)
         row = {
             "classifier": labels.get(phase.baseline, "network"),
             "protocol": phase.protocol.replace("_", " "),

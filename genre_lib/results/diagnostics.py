@@ -55,7 +55,7 @@ def fewest_segments(scores):
     *fewer, fewest = sorted(scores)
     most = scores[fewest]
     for count in reversed(fewer):
-        if statistics.difference(scores[count], most).sign:
+        if set_against(scores[count], most)["outcome"]:
             break
         fewest = count
     return fewest
@@ -157,7 +157,7 @@ def compare(named_runs, to=None):
         ``training`` (means of `describe_runs`); ``seconds`` (the median time of an epoch). With
         `to`, also ``difference`` (a `Difference`, or None if no track was tested by both), of
         `mcnemar`, ``only_reference``, ``only_this`` and ``p``; ``outcome``: 1 or -1 if the group is
-        significantly better or worse, else 0; and ``shared``, the number of tracks that both tested.
+        significantly better or worse, else 0; ``shared``, the number of tracks that both tested.
 
     Examples
     --------

@@ -112,13 +112,13 @@ def on_segments(scores):
     row = set_against(scores[few], scores[most])
     verdict = ("makes no detectable difference", "helps", "does harm")[row["outcome"]]
     alone, joined = (statistics.accuracy(scores[number]) for number in (few, most))
-    needed = "No smaller number that was tried does as well as all of them."
+    needed = " No smaller number that was tried does as well as all of them."
     if (enough := fewest_segments(scores)) < most:
-        needed = f"From {enough} on, the interval of the difference to all of them includes zero."
+        needed = f" From {enough} on, no difference to all of them is detected."
     return (
         f"With {count(few, 'segment')} per track the normal phase recognises {alone} of the "
         f"tracks, with all (up to {most}) {joined}: a difference of {row['difference']} points, so "
-        f"joining segments {verdict} here. {needed}"
+        f"joining segments {verdict} here.{needed * (enough > few)}"
     )
 
 

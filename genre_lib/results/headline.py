@@ -9,15 +9,22 @@ from typing import NamedTuple
 import pandas as pd
 
 from genre_lib.display import escape_markdown
-from genre_lib.experiment.phases import NORMAL, main_phases, variant_phases
+from genre_lib.experiment.phases import (
+    BASELINES,
+    NORMAL,
+    improvement_phases,
+    main_phases,
+    variant_phases,
+)
 from genre_lib.experiment.protocols import count_leaks
 from genre_lib.results.diagnostics import accuracy_gaps, compare, original_groups
-from genre_lib.results.findings import OUTCOMES, on_ways
+from genre_lib.results.findings import OUTCOMES, on_outcomes, on_ways
 from genre_lib.results.original import judge_statements, quote
 from genre_lib.results.wording import among, count, join
 from genre_lib.waveform import SAMPLE_RATE, WINDOW
 
 PHASES, WAYS, APART = "as the original", "instead of accumulation", "relatives apart"
+SIMPLE, BETTER = "baselines", "improved"
 """Groups of rows; a further one has its place in `gather`, and in the figure by itself."""
 
 _EXPLAINING = ("whole-batch", "group-norm")  # the variants that page one shows
@@ -45,14 +52,18 @@ class Headline(NamedTuple):
 def gather(workspace, runs):
     """Return the groups of rows, each a dict of label to runs; `runs` is a function of a phase."""
     profile = workspace.profile
-    variants = variant_phases(profile)
-    ways = [phase for name in _EXPLAINING for phase in variants.get(name, ())]
-    apart = [phase for phase in workspace.protocol_phases() if phase != NORMAL]
-    return {
-        PHASES: original_groups(profile, {phase: runs(phase) for phase in main_phases(profile)}),
-        WAYS: {phase.label: runs(phase) for phase in ways},
-        APART: {phase.label: runs(phase) for phase in apart},
+    variants, improvements = variant_phases(profile), improvement_phases(profile)
+    normal = [phase for phase in workspace.data_phases() if not phase.baseline and phase != NORMAL]
+    further = {
+        WAYS: [phase for name in _EXPLAINING for phase in variants.get(name, ())],
+        APART: [phase for phase in normal if phase.train_partitions == 1][-1:],  # the strictest
+        SIMPLE: [phase for phase in BASELINES if phase.baseline != "majority"],  # about guessing
+        BETTER: [phase for phase in normal if phase.protocol == "original"][-1:]  # the most data
+        + ([phase for phase in improvements if phase.name == "improved"] or improvements),
     }
+    original = original_groups(profile, {phase: runs(phase) for phase in main_phases(profile)})
+    groups = {group: {p.label: runs(p) for p in phases} for group, phases in further.items()}
+    return {PHASES: original} | groups
 
 
 def summarize(workspace):
@@ -64,6 +75,8 @@ def summarize(workspace):
     """
     planned = workspace.planned()
     kept = workspace.kept.load_all(planned)
+    networks = [run for run in planned if not run.phase.baseline]
+    n_missing = sum(run not in kept for run in networks)
 
     def runs(phase):
         return [result for run, result in kept.items() if run.phase == phase]
@@ -73,14 +86,15 @@ def summarize(workspace):
     rows = compare(named, to="normal")
     rows["group"] = [group for group, members in groups.items() for _ in members]
     phases, ways, apart = (rows[rows["group"] == group] for group in (PHASES, WAYS, APART))
+    others = rows[rows["group"].isin([SIMPLE, BETTER])]
     against = compare({name: named[name] for name in ["accumulation", *ways.index]}, "accumulation")
     chance = 1 / len(workspace.genres)
     paragraphs = [
-        _on_training(workspace, len(kept), len(planned)),
-        _on_accuracies(phases, chance),
+        _on_training(workspace, len(networks) - n_missing, len(networks)),
+        _on_accuracies(phases, chance) + _on_others(others),
         _on_statements(phases, named["normal"]) + _on_harm(phases, against.drop("accumulation")),
         _on_leakage(workspace, apart, named["normal"]),
-        _on_limits(workspace, phases, len(planned) - len(kept)),
+        _on_limits(workspace, phases, n_missing),
     ]
     shown = rows[rows["runs"] > 0]
     original = {name: quote(name) for name in shown.index.intersection(phases.index)}
@@ -103,14 +117,15 @@ def _line(phases):
 
 def _on_training(workspace, n_kept, n_planned):
     profile, part = workspace.profile, f"1/{workspace.profile.n_partitions}"
+    unless = ", unless more partitions are named" if max(profile.train_partitions) > 1 else ""
     runs = among(n_kept, n_planned, "planned runs")
     return (
         "A one-dimensional residual network that reads raw waveforms was trained on "
         f"{len(workspace.tracks)} tracks of {len(workspace.genres)} genres "
         f"({escape_markdown(workspace.corpus_name)}) in the original's three ways: plain training, "
         f"an L2 penalty, and gradient accumulation. The numbers come from {runs} of the profile "
-        f"*{escape_markdown(profile.name)}*; each run trains on {part} of the tracks and tests on "
-        f"another {part}."
+        f"*{escape_markdown(profile.name)}*; each trains on {part} of the tracks and tests on "
+        f"another {part}{unless}."
     )
 
 
@@ -128,6 +143,12 @@ def _on_accuracies(phases, chance):
         f"It recognises {join(parts)}; guessing gives {chance:.1%}. Brackets hold 95% intervals; "
         "the original's numbers are quoted, for the 1000 tracks and ten genres of GTZAN."
     ) + (f" No run of {join(lacking)} is there." if lacking else "")
+
+
+def _on_others(rows):
+    if (rows := rows[rows["shared"] > 0]).empty:
+        return ""
+    return f" Compared with plain training on the same tracks, {on_outcomes(rows)}."
 
 
 def _on_statements(phases, normal):
@@ -165,7 +186,7 @@ def _on_leakage(workspace, apart, normal):
             f"among the training tracks, {artists}."
         )
     with_runs = apart[apart["runs"] > 0]
-    for name, row in with_runs[-1:].iterrows():  # the strictest
+    for name, row in with_runs.iterrows():
         told = f"Under the protocol *{name.removeprefix('normal, ')}*, plain training recognises "
         told += f"**{row['tracks']}** of {row['test tracks']} tracks"
         if row["shared"]:

@@ -171,7 +171,9 @@ def test_what_segments_are_worth(few, most, expected):
 def test_how_many_segments_are_needed():
     climbing = {1: first_of(50), 2: first_of(79), 6: first_of(80)}
     assert "all (up to 6)" in findings.on_segments(climbing)
-    assert "From 2 on, the interval" in findings.on_segments(climbing)
+    assert "From 2 on, no difference to all of them is detected." in findings.on_segments(climbing)
+    alike = findings.on_segments({1: first_of(80), 6: first_of(80)})
+    assert alike.endswith("makes no detectable difference here.")
     assert "No smaller number" in findings.on_segments({1: first_of(50), 6: first_of(80)})
     assert "nothing to join" in findings.on_segments({1: first_of(50)})
 

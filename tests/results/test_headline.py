@@ -11,7 +11,7 @@ from sentences import assert_reads
 from genre_lib.experiment import LAPTOP, PAPER, SMOKE, l2_phase
 from genre_lib.experiment.protocols import divide
 from genre_lib.results import accuracy, pool
-from genre_lib.results.headline import APART, PHASES, WAYS, summarize
+from genre_lib.results.headline import APART, BETTER, PHASES, SIMPLE, WAYS, summarize
 from genre_lib.workspace import Workspace
 
 HALF = dataclasses.replace(LAPTOP, l2_lambdas=(0.01,), rotations=2, other_rotations=2)
@@ -27,7 +27,8 @@ def _few_resamples(monkeypatch):
 class Made(SimpleNamespace):
     """A workspace of kept runs that recognise these shares of their test tracks, by phase."""
 
-    planned, protocol_phases = Workspace.planned, Workspace.protocol_phases
+    planned, protocols = Workspace.planned, Workspace.protocols
+    protocol_phases, data_phases = Workspace.protocol_phases, Workspace.data_phases
     corpus_name, is_demo = "corpus made_up", False
 
     def __init__(self, shares, profile=HALF, genres=("blues", "rock"), artists=True, repeated=0):
@@ -67,6 +68,10 @@ class Made(SimpleNamespace):
         return run_of(dict(segments), probabilities, **options)
 
 
+def one(profile=HALF, **changes):
+    return dataclasses.replace(profile, **changes)
+
+
 ALL = {NORMAL: 0.8, L2: 0.8, ACCUMULATION: 0.4, WHOLE: 0.8, ARTISTS: 0.6}
 
 
@@ -98,6 +103,28 @@ def test_the_rows_of_the_figure_stand_in_their_groups():
         "normal",
         "whole batches of 80",
     ]
+
+
+def test_baselines_more_data_and_improvements_are_rows_and_a_sentence():
+    profile = one(train_partitions=(1, 4), improvements=("dropout", "improved"))
+    shares = ALL | {"majority": 0.1, "svm": 0.8, "normal-4-partitions": 1.0, "improved": 0.4}
+    headline = summarize(Made(shares, profile))
+    others = headline.rows["group"].iloc[5:]
+    assert dict(others) == {
+        "librosa features, SVM": SIMPLE,
+        "normal, 4 partitions": BETTER,
+        "improved": BETTER,
+    }
+    told = headline.paragraphs[1].partition(" Compared with plain training on the same tracks, ")[2]
+    assert told.startswith("significantly better: normal, 4 partitions (+20.0 [")
+    assert "; significantly worse: improved (\u221240.0 [" in told
+    assert told.endswith("; no difference detected: librosa features, SVM (+0.0 points).")
+    assert "Compared with plain" not in summarize(Made(ALL)).paragraphs[1]
+
+
+def test_runs_of_networks_are_counted_and_not_those_of_baselines():
+    text = summarize(Made(ALL | {"svm": 0.8}, one(l2_lambdas=(0.01,)))).paragraphs[0]
+    assert "The numbers come from all 9 planned runs of the profile *laptop*" in text
 
 
 @pytest.mark.parametrize(
@@ -166,10 +193,6 @@ def test_the_limits_are_those_of_the_profile_and_the_runs():
     assert "this: the sounds are synthetic; " in summarize(made).paragraphs[4]
 
 
-def one(profile=HALF, **changes):
-    return dataclasses.replace(profile, **changes)
-
-
 CORPORA = {
     "all rotations": {"profile": one(rotations=6, other_rotations=6)},
     "one rotation": {"profile": one(rotations=1, other_rotations=1)},
@@ -179,7 +202,8 @@ CORPORA = {
     "no variants": {"profile": one(variants=())},
     "no other protocol": {"profile": one(protocols=("original",))},
     "no original protocol": {"profile": one(protocols=("artist_filtered",))},
-    "all": {"profile": one(PAPER, l2_lambdas=(0.01,))},
+    "more data": {"profile": one(train_partitions=(1, 2))},
+    "all": {"profile": one(PAPER, l2_lambdas=(0.01,), seeds=(3,))},
     "no artists": {"artists": False},
     "one repetition": {"repeated": 1},
     "many repetitions": {"repeated": 20},
