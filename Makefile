@@ -7,10 +7,11 @@ DATA    =
 RESULTS =
 OUT     = report/build
 JOBS    = 2
+VERBOSE =
 
 # A path may have any characters: recipes get these in their environment, as they were given, and
 # neither make nor a shell reads what is in them.
-GIVEN := PROFILE DATA RESULTS OUT JOBS
+GIVEN := PROFILE DATA RESULTS OUT JOBS VERBOSE
 $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
 export $(GIVEN)
 
@@ -34,22 +35,23 @@ env: $(ENV)  ## build .venv from requirements.lock (once)
 $(ENV): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info[:2] <= (3, 13); \
 	sys.exit(None if ok else f"Python 3.11 to 3.13 is needed, {sys.version.split()[0]} was found: make PYTHON=python3.12 ...")'
-	$(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@echo ".venv: installing what requirements.lock lists (about 3 GB, two minutes)"
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
 report: $(ENV)  ## run the notebooks and bind report.html and report.pdf
-	$(BIN)/python -m genre_lib report $(CORPUS) --results "$$RESULTS" --out "$$OUT" \
-	    $${JOBS:+--jobs "$$JOBS"}
+	@$(BIN)/python -m genre_lib report $(CORPUS) --results "$$RESULTS" --out "$$OUT" \
+	    $${JOBS:+--jobs "$$JOBS"} $${VERBOSE:+--verbose}
 
 publish: $(ENV)  ## after a report: copy its results, without audio, into the folder RESULTS
 	@test -n "$$RESULTS" || { echo "make publish RESULTS=path/to/folder: where are the results to go?" >&2; exit 2; }
-	$(BIN)/python -m genre_lib publish $(CORPUS) --out "$$RESULTS"
+	@$(BIN)/python -m genre_lib publish $(CORPUS) --out "$$RESULTS"
 
 data: $(ENV)  ## download GTZAN into the folder DATA
 	@test -n "$$DATA" || { echo "make data DATA=path/to/folder: where is GTZAN to go?" >&2; exit 2; }
-	$(BIN)/python -m genre_lib data fetch -- "$$DATA"
+	@$(BIN)/python -m genre_lib data fetch -- "$$DATA"
 
 test: lint  ## lint, unit tests on TensorFlow and in part on JAX, every notebook
 	@# The longest first, so that neither of the two processes waits at the end.
@@ -58,7 +60,7 @@ test: lint  ## lint, unit tests on TensorFlow and in part on JAX, every notebook
 	    -k "not memory" -n 2 --dist loadfile
 	@# Each cell is compared with its stored output, but for those that another profile, or the
 	@# time that it takes, changes: they are tagged.
-	JUPYTER_PATH= GENRE_PROFILE=smoke TQDM_DISABLE=1 TF_CPP_MIN_LOG_LEVEL=3 \
+	JUPYTER_PATH= GENRE_PROFILE=smoke TQDM_DISABLE=1 \
 	    $(BIN)/python -m pytest --nbval --nbval-cell-timeout=600 -p no:cacheprovider notebooks
 
 test-reliability: $(ENV)  ## 20 kills at random moments; little memory, one core
@@ -75,7 +77,7 @@ lint: $(ENV)  ## ruff, who imports whom, and known vulnerabilities of the locked
 
 notebooks: $(ENV)  ## after editing a notebooks/*.py: bring the .ipynb in step and run them
 	$(BIN)/jupytext --sync notebooks/*.py
-	JUPYTER_PATH= $(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
+	JUPYTER_PATH= TQDM_DISABLE=1 $(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
 	@# What libraries log to stderr is of this machine, and players hold audio: neither is committed.
 	$(BIN)/python -c 'import nbformat, sys; \
 	[(nb := nbformat.read(path, 4), \

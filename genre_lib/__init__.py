@@ -12,12 +12,15 @@ import warnings
 import lazy_loader
 import wrapt
 
+from genre_lib.startup import quieten_tensorflow
+
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 # TensorFlow has the convolutions of oneDNN, but by default uses them on the newest processors only.
 # Others train 1.3 to 2 times as fast with them. TensorFlow reads this when it is imported, which is
 # why the notebooks import Keras after this package.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+quieten_tensorflow()
 
 # In a container, nobody may have a home, and the environment may be read-only: then numba finds no
 # place for what it compiles, nor Jupyter for its connections, and both fail.

@@ -3,9 +3,13 @@
 import json
 import os
 import sys
+import warnings
 from pathlib import Path
 
 import click
+from tqdm import tqdm
+
+from genre_lib.startup import ask_for_everything
 
 try:
     from genre_lib.experiment import PROFILES
@@ -36,8 +40,13 @@ _data = click.option(
 @click.option("--out", default="report/build", show_default=True, help="Where the report goes.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Runs side by side; $GENRE_JOBS, or 1.")
 @click.option("--results", default="", help="Published results to make it from, without audio.")
-def report(profile, data, out, jobs, results):
+@click.option("--verbose", is_flag=True, help="Show all that libraries print; also $GENRE_VERBOSE.")
+def report(profile, data, out, jobs, results, verbose):
     """Run the notebooks and bind report.html and report.pdf."""
+    if verbose:
+        ask_for_everything()
+    elif not sys.warnoptions:
+        _show_own_warnings()
     if jobs:
         os.environ["GENRE_JOBS"] = str(jobs)  # notebooks run in processes of their own
     # Imported here, so that --help answers at once.
@@ -52,10 +61,16 @@ def report(profile, data, out, jobs, results):
             )
         if results:
             read_profile(results)  # which says what is wrong, if it is something else
-        for path in make_report(profile, results or data, out):
-            click.echo(path)
+        make_report(profile, results or data, out)
     except (ReportError, ValueError, OSError) as error:
         sys.exit(f"genre_lib report: {error}")
+
+
+def _show_own_warnings():
+    """Show what this project warns of, each in one line."""
+    warnings.simplefilter("ignore")
+    warnings.filterwarnings("default", module="genre_lib")
+    warnings.showwarning = lambda message, *_: tqdm.write(f"Warning: {message}", file=sys.stderr)
 
 
 @main.command()

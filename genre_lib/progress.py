@@ -1,14 +1,42 @@
 """Progress bars, and work in threads that shows one."""
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 from tqdm import tqdm
 
+from genre_lib.startup import is_verbose
 
-def progress_bar(items=None, *, progress, **look):
-    """Return a tqdm bar, which shows nothing without `progress` or with ``$TQDM_DISABLE``."""
+_RARE = {"mininterval": 300, "maxinterval": 300, "miniters": 1}  # a line in five minutes
+
+
+def progress_bar(items=None, *, progress, main=False, **look):
+    """Return a tqdm bar, which shows nothing without `progress` or with ``$TQDM_DISABLE``.
+
+    Only a `main` bar stays on a terminal when it is done, or is shown at all in a log.
+    """
+    if _in_notebook():
+        look["file"] = sys.stdout  # stderr is shown as if it were an error
+    elif not is_verbose():
+        look.setdefault("leave", main)
+        if _in_log():
+            progress, look = progress and main, look | _RARE
     # Given as False, `disable` would outweigh the environment.
     return tqdm(items, **look) if progress else tqdm(items, **look, disable=True)
+
+
+def name_running(bar, *running):
+    """Show beside a bar what is running."""
+    bar.set_postfix_str("; ".join(map(str, running)), refresh=not _in_log())
+
+
+def _in_notebook():
+    return type(sys.stderr).__module__.startswith("ipykernel")
+
+
+def _in_log():
+    is_terminal = sys.stderr is not None and sys.stderr.isatty()
+    return not (is_terminal or is_verbose() or _in_notebook())
 
 
 def thread_map(function, *iterables, desc, unit, progress):

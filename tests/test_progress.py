@@ -1,10 +1,54 @@
-"""Work in threads keeps its order, and its errors are raised."""
+"""Bars are for terminals; work in threads keeps its order, and its errors are raised."""
 
+import contextlib
+import io
 import time
 
 import pytest
 
-from genre_lib.progress import thread_map
+from genre_lib.progress import name_running, progress_bar, thread_map
+
+
+class Terminal(io.StringIO):
+    """Something to print to that says it is a terminal."""
+
+    def isatty(self):
+        return True
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch):
+    for name in ("TQDM_DISABLE", "GENRE_VERBOSE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def printed(to, **look):
+    """What a bar prints that counts three things, naming each: all lines that it ever shows."""
+    with contextlib.redirect_stderr(to), progress_bar(total=3, progress=True, **look) as bar:
+        for name in "abc":
+            name_running(bar, name)
+            bar.update()
+    return to.getvalue().replace("\r", "\n").strip("\n").split("\n")
+
+
+def test_on_a_terminal_only_a_main_bar_stays_when_it_is_done():
+    assert printed(Terminal())[-1].strip() == ""
+    assert "3/3" in printed(Terminal(), main=True)[-1]
+
+
+def test_on_a_terminal_a_bar_names_what_is_running():
+    assert all(f", {name}]" in " ".join(printed(Terminal(), main=True)) for name in "abc")
+
+
+def test_in_a_log_a_main_bar_is_its_beginning_and_its_end():
+    assert printed(io.StringIO()) == [""]
+    first, last = printed(io.StringIO(), main=True)
+    assert ("0/3" in first, "3/3" in last) == (True, True)
+
+
+def test_whoever_asks_for_everything_sees_every_bar_in_a_log(monkeypatch):
+    monkeypatch.setenv("GENRE_VERBOSE", "1")
+    assert "3/3" in printed(io.StringIO())[-1]
 
 
 def test_results_come_in_the_order_of_the_items_whichever_ends_first(capsys):
@@ -17,10 +61,11 @@ def test_results_come_in_the_order_of_the_items_whichever_ends_first(capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_a_bar_counts_the_items_if_it_is_wanted(capsys):
-    thread_map(abs, [-1, -2, -3], desc="Taking", unit="value", progress=True)
-    assert "Taking: 100%" in (shown := capsys.readouterr().err)
-    assert "3/3" in shown
+def test_a_bar_counts_the_items_if_it_is_wanted():
+    with contextlib.redirect_stderr(Terminal()) as terminal:
+        thread_map(abs, [-1, -2, -3], desc="Taking", unit="value", progress=True)
+    assert "Taking:" in (shown := terminal.getvalue())
+    assert "0/3" in shown
 
 
 def test_the_error_of_an_item_is_raised():

@@ -1,9 +1,14 @@
 """Notebooks are run with papermill; if a kernel dies, the message says where and why."""
 
+import contextlib
+import functools
 import hashlib
 import json
+import logging
+import re
 import signal
 import sys
+import tempfile
 
 import nbformat
 import papermill
@@ -14,7 +19,8 @@ from nbclient.exceptions import DeadKernelError
 from tqdm import tqdm
 
 from genre_lib.files import whole_file
-from genre_lib.progress import progress_bar
+from genre_lib.progress import name_running, progress_bar
+from genre_lib.startup import is_verbose
 
 _STAMP = "genre_lib_made_from"  # in the metadata of an executed notebook
 _BECAUSE = {
@@ -44,15 +50,27 @@ def run_notebooks(notebooks, out, parameters, made_from=""):
     kept = {targets[notebook] for notebook in notebooks if notebook not in missing}
     for path in set(folder.iterdir()) - kept:
         path.unlink()
-    bar = progress_bar(missing, desc="Notebooks", unit="notebook", progress=bool(missing))
-    for number, notebook in enumerate(bar, start=1):
-        tqdm.write(f"[{number}/{len(missing)}] {notebook.name}", file=sys.stderr)
-        _run_notebook(notebook, targets[notebook], parameters)
-        executed = nbformat.read(targets[notebook], as_version=4)
-        executed.metadata[_STAMP] = stamps[notebook]
-        with whole_file(targets[notebook]) as beside:
-            nbformat.write(executed, beside)
+    look, told = {"total": len(missing), "desc": "Notebooks", "unit": "notebook"}, set()
+    with progress_bar(**look, main=True, progress=bool(missing)) as bar:
+        for notebook in missing:
+            name_running(bar, notebook.stem)
+            _run_notebook(notebook, targets[notebook], parameters)
+            executed = nbformat.read(targets[notebook], as_version=4)
+            executed.metadata[_STAMP] = stamps[notebook]
+            with whole_file(targets[notebook]) as beside:
+                nbformat.write(executed, beside)
+            for warning in sorted(_warnings(executed) - told):
+                tqdm.write(f"{notebook.name}: {warning}", file=sys.stderr)
+            told |= _warnings(executed)
+            bar.update()
     return list(targets.values())
+
+
+def _warnings(notebook):
+    """Return what an executed notebook warned of, each in its first line."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    printed = "\n".join(output.text for output in outputs if output.get("name") == "stderr")
+    return set(re.findall(" UserWarning: (.*)", printed))
 
 
 def _stamp(notebook, parameters, made_from):
@@ -71,11 +89,16 @@ def _read_stamp(target):
 def _run_notebook(notebook, target, parameters):
     # Without folders to look into, python3 is the Python that runs this, and not that of a hub.
     kernel = AsyncKernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
-    options = {"cwd": notebook.parent, "progress_bar": False, "stderr_file": sys.stderr}
+    options = {"cwd": notebook.parent, "progress_bar": False}
+    if is_verbose():
+        options["stderr_file"] = sys.stderr
+    elif papermill.log.logger.level == logging.NOTSET:
+        papermill.log.logger.setLevel(logging.ERROR)  # not each notebook takes all parameters
     # Papermill reads {...} in a path as a parameter.
     paths = [str(path).replace("{", "{{").replace("}", "}}") for path in (notebook, target)]
     try:
-        papermill.execute_notebook(*paths, parameters=parameters, km=kernel, **options)
+        with contextlib.nullcontext() if is_verbose() else _stderr_held_back(kernel):
+            papermill.execute_notebook(*paths, parameters=parameters, km=kernel, **options)
     except papermill.PapermillExecutionError as error:
         raise ReportError(
             f"{notebook.name}, cell {error.cell_index + 1}: {error.ename}: {error.evalue}. The "
@@ -94,6 +117,19 @@ def _run_notebook(notebook, target, parameters):
         # Papermill leaves a kernel that it was given, and all that this holds, as it is.
         if kernel.has_kernel:
             run_sync(kernel.shutdown_kernel)(now=True)
+
+
+@contextlib.contextmanager
+def _stderr_held_back(kernel):
+    """Show what the process of a kernel writes to stderr only if it dies."""
+    with tempfile.TemporaryFile() as file:
+        kernel.start_kernel = functools.partial(kernel.start_kernel, stderr=file)
+        try:
+            yield
+        except RuntimeError:
+            file.seek(0)
+            sys.stderr.write(file.read().decode(errors="replace"))
+            raise
 
 
 def _cell(notebook):

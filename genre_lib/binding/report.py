@@ -2,6 +2,7 @@
 
 import datetime
 import os
+import shlex
 import time
 from pathlib import Path
 
@@ -28,14 +29,15 @@ FIGURE_CAPTION = (
     "original reports for the 1000 tracks of GTZAN (quoted)."
 )
 _ENVIRONMENT = {
-    "TF_CPP_MIN_LOG_LEVEL": "2",
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",
     "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
 }
 
 
-def make_report(profile=None, data=None, out="report/build", home=ROOT):
+def make_report(profile=None, data=None, out="report/build", home=None):
     """Run all notebooks, bind the report into `out`, and return its HTML page and its PDF.
+
+    At the end, print where they are, what came out, how long it took, and what to try next.
 
     All runs that are missing are trained first, then the notebooks show them. Kept runs are not
     trained again, nor is a notebook executed again that would show the same; a call after one that
@@ -54,13 +56,13 @@ def make_report(profile=None, data=None, out="report/build", home=ROOT):
             f"{ROOT}: the notebooks, which the report is made of, are not there. An installed "
             "package lacks them: clone the repository, and call make report in it."
         )
-    out, home = Path(out).expanduser().resolve(), Path(home).expanduser().resolve()
+    out = Path(out).expanduser().resolve()
+    home = Path(home or os.environ.get("GENRE_HOME") or ROOT).expanduser().resolve()
     if data is not None and str(data):
         data = str(Path(data).expanduser().resolve())  # notebooks run in another folder
     # Opened here first, so that a wrong path or profile is reported at once, not by a notebook.
     workspace = open_workspace(profile, data, home)
-    # Kernels and workers inherit these: nobody who waits for a report needs TensorFlow's greetings,
-    # and a process that takes a whole GPU leaves nothing to others.
+    # Kernels and workers inherit these: a process that takes a whole GPU leaves nothing to others.
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     os.environ["GENRE_HOME"] = str(home)
@@ -74,18 +76,41 @@ def make_report(profile=None, data=None, out="report/build", home=ROOT):
         executed = run_notebooks(notebooks, out, parameters, identify(workspace))
         took = datetime.timedelta(seconds=round(time.monotonic() - begin))
         notices = (workspace.notice, DEMO_NOTICE if workspace.is_demo else "")
-        return bind(
+        headline = summarize(workspace)
+        bound = bind(
             executed,
             out,
             title=TITLE,
             subtitle=SUBTITLE,
             authors=AUTHORS,
             date=datetime.date.today().isoformat(),
-            **page_one(summarize(workspace)),
+            **page_one(headline),
             notice=" ".join(filter(None, notices)) or None,
             provenance=describe(workspace, str(took)),
             template_dir=ROOT / "report",
         )
+    took = datetime.timedelta(seconds=round(time.monotonic() - begin))
+    line = headline.line[:1].upper() + headline.line[1:]
+    print(*bound, f"{line}.", f"It took {took}. Next:", sep="\n")
+    for command, purpose in suggest(workspace, data):
+        print(f"  {command}   # {purpose}")
+    return bound
+
+
+def suggest(workspace, data):
+    """List two things to try after a report, as commands and their purposes."""
+    profile, data = workspace.profile.name, shlex.quote(str(data or ""))
+    if workspace.is_demo:
+        music = "make report PROFILE=laptop DATA=path/to/genres OUT=report/mine"
+        return [("make lab", "the notebooks, to read and change"), (music, "on music of your own")]
+    if not workspace.has_audio:
+        audio = f"make report PROFILE={profile} DATA=path/to/genres OUT=report/mine"
+        return [(f"GENRE_DATA={data} make lab", "the same in notebooks"), (audio, "train it again")]
+    names = f"PROFILE={profile} DATA={data} RESULTS=report/published/mine"
+    return [
+        (f"GENRE_PROFILE={profile} GENRE_DATA={data} make lab", "the same in notebooks"),
+        (f"make publish {names}", "keep the results in git, without audio"),
+    ]
 
 
 def page_one(headline):

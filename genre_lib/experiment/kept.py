@@ -3,7 +3,7 @@
 ``<runs_dir>/<corpus>/<profile>/<phase>/rotation-<k>-seed-<s>/`` holds ``run.json``,
 ``history.csv``, ``predictions.npz`` and ``model.keras``. What defines a run is its place, so a run
 is found again exactly when it would come out the same. Hidden beside it lie its lock and, during
-training, the state of that; if the run failed, also ``<run>.failed.json``.
+training, the state of that and what it prints; if the run failed, also ``<run>.failed.json``.
 """
 
 import contextlib
@@ -11,6 +11,7 @@ import dataclasses
 import datetime
 import errno
 import json
+import os
 import shutil
 import traceback
 import zipfile
@@ -21,9 +22,11 @@ import pandas as pd
 
 from genre_lib import files
 from genre_lib.provenance import without_home
+from genre_lib.startup import stderr_to
 
 _FACTS, _HISTORY = "run.json", "history.csv"
 _PREDICTIONS, _WEIGHTS = "predictions.npz", "model.keras"
+_LAST_CHARACTERS = 10_000  # of what a run printed that failed
 # What is read from them; a run that another version kept may lack some of it.
 _NEEDED_FACTS = {"rotation", "seed", "seconds"}
 _NEEDED_HISTORY = {"epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds"}
@@ -175,10 +178,25 @@ class KeptRuns:
             return reason
         return None
 
+    @contextlib.contextmanager
+    def stderr_of(self, run):
+        """Hold back what this process writes to stderr; the note of a failure will have it."""
+        path = self._stderr(run)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w+b") as file:
+            with stderr_to(file):
+                yield
+            file.seek(0)
+            os.write(2, file.read())
+        path.unlink()
+
     def note_failure(self, run, reason, details=""):
         """Note that a run failed; the note is removed when the run is kept."""
         time = datetime.datetime.now().astimezone().isoformat(" ", "seconds")
         note = {"reason": reason, "traceback": details, "time": time}
+        with contextlib.suppress(OSError):  # if nothing was held back
+            note["stderr"] = self._stderr(run).read_text(errors="replace")[-_LAST_CHARACTERS:]
+            self._stderr(run).unlink()
         with files.whole_file(self._failure(run)) as path:
             path.write_text(json.dumps(note, indent=2))
 
@@ -205,6 +223,9 @@ class KeptRuns:
 
     def _failure(self, run):
         return self._beside(run, "{}.failed.json")
+
+    def _stderr(self, run):
+        return self._beside(run, ".{}.stderr")
 
     def _beside(self, run, name):
         place = self.place(run)

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import multiprocessing
 import os
 import threading
 import warnings
@@ -9,12 +10,14 @@ from pathlib import Path
 
 import joblib
 from joblib.externals.loky import ProcessPoolExecutor, get_reusable_executor
+from joblib.externals.loky.backend.process import LokyProcess
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from genre_lib.experiment.kept import KeptRuns, RunError
 from genre_lib.experiment.models import Networks
 from genre_lib.experiment.training import fit_run
-from genre_lib.progress import progress_bar
+from genre_lib.progress import name_running, progress_bar
+from genre_lib.startup import is_verbose
 
 _NETWORKS = Networks()  # of this process: a worker is called once per run, and compiles once
 _ONE_AT_A_TIME = threading.Lock()
@@ -50,14 +53,17 @@ def fit_runs(runs, store, runs_dir="runs", progress=True, jobs=None):
     """
     kept, reasons = KeptRuns(Path(runs_dir).resolve(), store.fingerprint), {}
     results = kept.load_all(runs)
-    missing = [run for run in runs if run not in results]
-    bar = progress_bar(
-        total=len(runs), initial=len(results), desc="Runs", unit="run", progress=progress
-    )
+    jobs, missing = jobs or _wanted_jobs(), [run for run in runs if run not in results]
+    look = {"total": len(runs), "initial": len(results), "desc": "Runs", "unit": "run"}
+    # The mean speed, as runs side by side end together.
+    bar = progress_bar(**look, smoothing=0, main=True, progress=progress)
     # Closed, not left to the garbage collector: an interrupt must reach the workers.
-    with bar, contextlib.closing(_attempts(missing, store, kept, bar, jobs)) as attempts:
+    with bar, contextlib.closing(_attempts((*missing,), store, kept, bar, jobs)) as attempts:
+        name_running(bar, *missing[:jobs])
         for run, reason in attempts:
+            missing.remove(run)
             bar.update()
+            name_running(bar, *missing[:jobs])
             if (result := kept.load(run)) is not None:
                 results[run] = result
                 continue
@@ -72,20 +78,21 @@ def fit_runs(runs, store, runs_dir="runs", progress=True, jobs=None):
     return {run: results[run] for run in runs if run in results}
 
 
+def _wanted_jobs():
+    wanted = os.environ.get("GENRE_JOBS") or "1"
+    if not wanted.isdecimal() or int(wanted) < 1:
+        raise ValueError(
+            f"GENRE_JOBS={wanted!r}: expected how many runs to train side by side, 1 or more."
+        )
+    return int(wanted)
+
+
 def _attempts(runs, store, kept, bar, jobs):
     """Yield each run when it is done and, if it failed, why."""
-    if jobs is None:
-        wanted = os.environ.get("GENRE_JOBS") or "1"
-        if not wanted.isdecimal() or int(wanted) < 1:
-            raise ValueError(
-                f"GENRE_JOBS={wanted!r}: expected how many runs to train side by side, 1 or more."
-            )
-        jobs = int(wanted)
     if runs and (jobs > 1 or os.environ.get("GENRE_SCHEDULER")):
         yield from _attempts_in_workers(runs, store, kept, jobs)
         return
     for run in runs:
-        bar.set_postfix_str(str(run))
         yield _attempt(run, store, kept, progress=not bar.disable)
 
 
@@ -111,7 +118,13 @@ def _attempts_in_workers(runs, store, kept, jobs):
 
 
 def _attempt(run, store, kept, progress=False):
-    reason = kept.attempt(run, lambda: fit_run(run, store, kept.runs_dir, progress, _NETWORKS))
+    is_alone = isinstance(multiprocessing.current_process(), LokyProcess) and not is_verbose()
+
+    def train():
+        with kept.stderr_of(run) if is_alone else contextlib.nullcontext():
+            fit_run(run, store, kept.runs_dir, progress, _NETWORKS)
+
+    reason = kept.attempt(run, train)
     if reason:
         # A network that failed halfway, for lack of memory perhaps, must not stay in the way.
         _NETWORKS.forget()
@@ -120,13 +133,15 @@ def _attempt(run, store, kept, progress=False):
 
 def side_by_side(work, items, jobs):
     """Call a picklable function with each item in worker processes; yield results as they come."""
-    shares = min(jobs, len(items))
+    shares, is_done = min(jobs, len(items)), False
     with _parallel(jobs) as parallel:
         try:
             yield from parallel(joblib.delayed(_call)(work, item, shares) for item in items)
+            is_done = True
         finally:
-            # Idle processes would hold their networks, and memory of a GPU, for minutes.
-            get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=True)
+            # Idle processes would hold their networks, and memory of a GPU, for minutes. One that
+            # is killed leaves a semaphore, of which Python warns.
+            get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=not is_done)
 
 
 @contextlib.contextmanager

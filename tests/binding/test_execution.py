@@ -60,6 +60,28 @@ def test_what_would_come_out_the_same_is_not_executed_again(tmp_path):
     assert not set(times(n=8, made_from="other runs")) & set(times(n=8))
 
 
+NOISY = """
+import os, sys, warnings
+os.write(2, b"as compiled code does\\n")
+print("as libraries do", file=sys.stderr)
+warnings.warn("mend this")
+"""
+
+
+def test_only_what_a_notebook_warns_of_is_shown_unless_everything_is_wanted(
+    tmp_path, capfd, monkeypatch
+):
+    monkeypatch.delenv("GENRE_VERBOSE", raising=False)
+    notebooks = [notebook_of(tmp_path / f"{name}.ipynb", NOISY) for name in "ab"]
+    run_notebooks(notebooks, tmp_path / "quiet", {"n": 7})
+    lines = map(str.strip, capfd.readouterr().err.replace("\r", "\n").split("\n"))
+    assert [line for line in lines if line and "Notebooks" not in line] == ["a.ipynb: mend this"]
+    monkeypatch.setenv("GENRE_VERBOSE", "1")
+    run_notebooks(notebooks, tmp_path / "loud", {"n": 7})
+    loud = capfd.readouterr().err
+    assert all(s in loud for s in ("as compiled code does", "as libraries do", "mend this"))
+
+
 def test_a_notebook_that_failed_is_executed_again(tmp_path):
     flag = tmp_path / "flag"
     notebook = notebook_of(tmp_path / "a.ipynb", f"print(open({str(flag)!r}).read())")
@@ -88,10 +110,12 @@ def test_a_notebook_that_fails_is_named_with_its_cell(tmp_path):
         ("import os\nos._exit(3)", "ended by itself, with exit status 3"),
     ],
 )
-def test_a_kernel_that_dies_is_named_with_its_cell_and_its_end(last, why, tmp_path):
+def test_a_kernel_that_dies_is_named_with_its_cell_and_its_end(last, why, tmp_path, capfd):
+    last = last.replace("\n", "\nos.write(2, b'its last words'); __import__('time').sleep(1)\n")
     notebook = notebook_of(tmp_path / "bad.ipynb", "x = 1", last)
     with pytest.raises(ReportError) as told:
         run_notebooks([notebook], tmp_path / "out", {})
+    assert "its last words" in capfd.readouterr().err
     assert told.match(r"bad.ipynb, cell \d, which begins with 'import os': the kernel " + why)
     assert told.match("call again")
     assert "\n" not in str(told.value)

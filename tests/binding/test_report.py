@@ -1,16 +1,20 @@
 """The report, made for real with the profile that proves that everything runs."""
 
+import contextlib
 import os
 import re
+import shlex
 
+import nbformat
 import pytest
 from pages import Page
 
 from genre_lib.binding import ReportError, make_report
-from genre_lib.binding.report import describe, identify
+from genre_lib.binding.report import describe, identify, suggest
 from genre_lib.experiment import ACCUMULATION, NORMAL
 from genre_lib.files import ROOT
 from genre_lib.results import accuracy, pool
+from genre_lib.startup import stderr_to
 from genre_lib.workspace import open_workspace, publish
 
 SECTIONS = [
@@ -38,9 +42,17 @@ def runs_before():
 
 
 @pytest.fixture(scope="module")
-def report(runs_before, tmp_path_factory):
+def printed(tmp_path_factory):
+    """The file that holds what making the report printed."""
+    return tmp_path_factory.mktemp("log") / "log"
+
+
+@pytest.fixture(scope="module")
+def report(runs_before, printed, tmp_path_factory):
     """Return the paths of the page and the PDF."""
-    return make_report("smoke", out=tmp_path_factory.mktemp("report"), home=ROOT)
+    out = tmp_path_factory.mktemp("report")
+    with printed.open("w") as log, stderr_to(log), contextlib.redirect_stdout(log):
+        return make_report("smoke", out=out, home=ROOT)
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +119,33 @@ def test_figures_and_tables_of_the_results_name_their_runs(report, workspace):
     named = set(re.findall(r"<code>runs/([^<]+)</code>", page))
     assert named == {run.name for run in workspace.kept.load_all(workspace.planned()).values()}
     assert all((workspace.runs_dir / name / "run.json").is_file() for name in named)
+
+
+def test_a_log_of_the_report_is_short_and_ends_with_what_came_out(report, printed):
+    lines = printed.read_text().replace("\r", "\n").splitlines()
+    assert len(lines) <= 25
+    place = lines.index(str(report[0]))
+    page, pdf, headline, took, *suggestions = lines[place:]
+    assert (page, pdf) == tuple(map(str, report))
+    assert re.match(r"Plain training \d+\.\d% \[.*\] of \d+ tracks; ", headline)
+    assert re.match(r"It took 0:\d\d:\d\d\. Next:", took)
+    assert [" ".join(line.split()[:2]) for line in suggestions] == ["make lab", "make report"]
+
+
+def test_nothing_in_a_notebook_looks_like_an_error(report):
+    for path in (report[0].parent / "notebooks").iterdir():
+        cells = nbformat.read(path, 4).cells
+        assert not [o for c in cells for o in c.get("outputs", ()) if o.get("name") == "stderr"]
+
+
+@pytest.mark.parametrize("name", ["gtzan_four", "a corpus"])
+def test_after_a_report_two_commands_are_suggested_that_fit_it(name, tone_folder, tmp_path):
+    data = ROOT / "report" / "published" / name if name == "gtzan_four" else tone_folder
+    (lab, _), (further, _) = suggest(open_workspace(None, data, tmp_path), data)
+    assert f"GENRE_DATA={data} make lab" in lab
+    words = shlex.split(further)
+    assert words[:2] == (["make", "report"] if name == "gtzan_four" else ["make", "publish"])
+    assert (f"DATA={data}" in words) is (name != "gtzan_four")
 
 
 def test_a_report_of_kept_runs_trains_nothing(report, runs_before):

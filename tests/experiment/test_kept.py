@@ -3,6 +3,7 @@
 import dataclasses
 import errno
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -138,6 +139,21 @@ def test_a_failure_is_noted_in_one_line_until_the_run_is_kept(kept):
     keep(kept)
     assert kept.failure_reason(RUN) is None
     assert names(kept.place(RUN).parent) == ["rotation-0-seed-0"]
+
+
+def test_what_a_run_printed_is_noted_if_it_fails_and_shown_if_not(kept, capfd):
+    def work(ending):
+        with kept.stderr_of(RUN):
+            os.write(2, b"as compiled code does")
+            ending()
+
+    kept.attempt(RUN, lambda: work(lambda: 1 / 0))
+    (path,) = kept.place(RUN).parent.glob("*")
+    assert json.loads(path.read_text())["stderr"] == "as compiled code does"
+    assert capfd.readouterr().err == ""
+    assert kept.attempt(RUN, lambda: work(lambda: None)) is None
+    assert capfd.readouterr().err == "as compiled code does"
+    assert list(kept.place(RUN).parent.iterdir()) == [path]
 
 
 def test_a_failure_is_told_even_if_it_cannot_be_noted(kept):

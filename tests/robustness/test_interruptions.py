@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import json
 import os
 import resource
 import signal
@@ -148,6 +149,7 @@ def deadly(store, marker):
             if not marker.exists():
                 if marker.parent.exists():
                     marker.touch()
+                os.write(2, b"as compiled code does: no memory")
                 os.kill(os.getpid(), signal.SIGKILL)
             return super().read(*arguments)
 
@@ -159,6 +161,7 @@ def test_a_worker_that_is_killed_takes_no_run_with_it(tone_store, tmp_path):
     with pytest.warns(UserWarning, match="worker process was killed: the 2 runs"):
         results = fit_runs(RUNS, store, tmp_path / "runs", progress=False, jobs=2)
     assert list(results) == RUNS
+    assert not list(tmp_path.rglob("*.stderr"))
 
 
 def test_runs_that_kill_their_process_are_named_and_the_call_lives(tone_store, tmp_path):
@@ -169,3 +172,6 @@ def test_runs_that_kill_their_process_are_named_and_the_call_lives(tone_store, t
     reasons = KeptRuns(tmp_path, store.fingerprint).failures(RUNS)
     assert list(reasons) == RUNS
     assert all(reason.startswith("TerminatedWorkerError") for reason in reasons.values())
+    for note in map(json.loads, (path.read_text() for path in tmp_path.rglob("*.failed.json"))):
+        assert note["stderr"].endswith("as compiled code does: no memory")
+    assert not list(tmp_path.rglob("*.stderr"))

@@ -25,7 +25,7 @@ def make(tmp_path):
 
     def call(*arguments, **environment):
         env = {name: os.environ[name] for name in os.environ if not name.startswith("MAKE")}
-        call = ["make", "--silent", *arguments]
+        call = ["make", *arguments]  # which prints no command before its output
         done = subprocess.run(
             call, cwd=tmp_path, env=env | environment, capture_output=True, text=True
         )
@@ -65,8 +65,11 @@ def test_what_is_not_given_is_left_to_the_command_line(make):
     assert options == ["--data", "", "--results", "", "--out", "report/build"]
     options = make("report", "PROFILE=smoke", "JOBS=3")[3:]
     assert (options[:2], options[-2:]) == (["--profile", "smoke"], ["--jobs", "3"])
+    assert make("report", "JOBS=", "VERBOSE=1")[3:] == [*make("report", "JOBS=")[3:], "--verbose"]
 
 
 def test_variables_of_the_same_names_in_the_environment_are_not_read(make):
-    exported = dict.fromkeys(("PROFILE", "DATA", "RESULTS", "OUT", "JOBS"), "/somewhere/else")
+    exported = dict.fromkeys(
+        ("PROFILE", "DATA", "RESULTS", "OUT", "JOBS", "VERBOSE"), "/somewhere/else"
+    )
     assert make("report", **exported) == make("report")

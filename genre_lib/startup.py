@@ -1,0 +1,74 @@
+"""What libraries print as they start, and nobody can act on, is left out."""
+
+import contextlib
+import importlib.abc
+import importlib.machinery
+import logging
+import os
+import re
+import sys
+import tempfile
+
+_LEVEL = "TF_CPP_MIN_LOG_LEVEL"  # of TensorFlow and XLA: 0 all, 3 only what ends the process
+
+
+def is_verbose():
+    """Return whether the user has asked for everything that is printed."""
+    return bool(os.environ.get("GENRE_VERBOSE"))
+
+
+def ask_for_everything():
+    """Let this process and those that it starts show everything that is printed."""
+    os.environ["GENRE_VERBOSE"] = "1"
+    logging.getLogger("tensorflow").setLevel(logging.NOTSET)
+    if os.environ.get(_LEVEL) == "3":  # any other is the user's own
+        del os.environ[_LEVEL]
+
+
+def quieten_tensorflow():
+    """Let TensorFlow and XLA print only what ends the process; what the user has set wins."""
+    if not is_verbose():
+        os.environ.setdefault(_LEVEL, "3")
+        # It advises against compiling many networks, which is what runs are.
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    sys.meta_path.insert(0, _TensorFlowFinder())
+
+
+class _TensorFlowFinder(importlib.abc.MetaPathFinder):
+    """Finds TensorFlow as always; what it prints while it is imported is filtered."""
+
+    # TensorFlow prints lines before it reads its level, which therefore does not hide them.
+    def find_spec(self, name, path=None, target=None):
+        spec = importlib.machinery.PathFinder.find_spec(name) if name == "tensorflow" else None
+        if spec and spec.loader:
+            spec.loader.exec_module = _filtered_stderr()(spec.loader.exec_module)
+        return spec
+
+
+@contextlib.contextmanager
+def _filtered_stderr():
+    level = os.environ.get(_LEVEL, "")
+    hidden = "IWE"[: int(level)] if level.isdecimal() else ""
+    if not hidden or sys.stderr is None:
+        yield
+        return
+    greeting = re.compile(rb"[%b]\d{4} |WARNING: All log messages before absl::" % hidden.encode())
+    with tempfile.TemporaryFile() as file:
+        try:
+            with stderr_to(file):
+                yield
+        finally:
+            file.seek(0)
+            os.write(2, b"".join(line for line in file if not greeting.match(line)))
+
+
+@contextlib.contextmanager
+def stderr_to(file):
+    """Let all that this process writes to stderr, C++ too, go to a file while the block runs."""
+    stderr = os.dup(2)
+    try:
+        os.dup2(file.fileno(), 2)
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)

@@ -1,0 +1,87 @@
+"""What libraries print as they start is left out, and nothing else."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
+
+PREAMBLE = "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR"
+GREETING = "I0000 00:00:1700000000.000000      7 port.cc:1] oneDNN custom operations are on."
+WARNING = "W0000 00:00:1700000000.000000      7 port.cc:1] This is slow."
+FATAL = "F0000 00:00:1700000000.000000      7 port.cc:1] This cannot be."
+OTHER = "what anybody else writes"
+
+
+def environment(**settings):
+    mine = {
+        n: v for n, v in os.environ.items() if n not in ("TF_CPP_MIN_LOG_LEVEL", "TQDM_DISABLE")
+    }
+    return mine | settings
+
+
+def stderr(code, **settings):
+    """Run a script in a new process, and list the lines that it prints to stderr."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment(**settings), capture_output=True, text=True
+    )
+    return done.stderr.splitlines()
+
+
+@pytest.fixture
+def tensorflow(tmp_path):
+    """A folder with a TensorFlow that does no more than what it prints when it is imported."""
+    lines = "\n".join([PREAMBLE, GREETING, WARNING, FATAL, OTHER, ""])
+    (tmp_path / "tensorflow.py").write_text(f"import os\nos.write(2, {lines.encode()!r})\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, [FATAL, OTHER]),
+        ({"TF_CPP_MIN_LOG_LEVEL": "1"}, [WARNING, FATAL, OTHER]),
+        ({"TF_CPP_MIN_LOG_LEVEL": "0"}, [PREAMBLE, GREETING, WARNING, FATAL, OTHER]),
+        ({"GENRE_VERBOSE": "1"}, [PREAMBLE, GREETING, WARNING, FATAL, OTHER]),
+    ],
+)
+def test_what_tensorflow_prints_at_its_import_is_what_its_level_says(
+    settings, expected, tensorflow
+):
+    path = os.pathsep.join([str(tensorflow), *sys.path])
+    assert stderr("import genre_lib, tensorflow", PYTHONPATH=path, **settings) == expected
+
+
+def test_an_import_that_fails_says_why_and_stderr_is_as_it_was(tensorflow):
+    with (tensorflow / "tensorflow.py").open("a") as file:
+        file.write("raise ImportError('no such library')\n")
+    code = """
+import os, genre_lib
+try:
+    import tensorflow
+except ImportError as error:
+    os.write(2, str(error).encode())
+"""
+    path = os.pathsep.join([str(tensorflow), *sys.path])
+    assert stderr(code, PYTHONPATH=path) == [FATAL, OTHER, "no such library"]
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_importing_the_network_and_computing_print_nothing(backend):
+    code = "import genre_lib.network as n; n.build_resnet1d; import keras; keras.ops.ones(2) + 1"
+    assert stderr(code, KERAS_BACKEND=backend) == []
+
+
+def test_in_a_notebook_neither_an_import_nor_a_bar_looks_like_an_error(tmp_path):
+    cells = [
+        "from genre_lib.network import build_resnet1d",
+        "from genre_lib.progress import thread_map\n"
+        "thread_map(abs, [-1, -2], desc='Taking', unit='value', progress=True);",
+    ]
+    notebook = new_notebook(cells=[new_code_cell(cell) for cell in cells])
+    NotebookClient(notebook, kernel_name="python3").execute(env=environment())
+    outputs = [output for cell in notebook.cells for output in cell.outputs]
+    assert {output.name for output in outputs} == {"stdout"}
+    assert "2/2" in "".join(output.text for output in outputs)
