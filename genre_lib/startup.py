@@ -2,7 +2,6 @@
 
 import contextlib
 import importlib.abc
-import importlib.machinery
 import logging
 import os
 import re
@@ -35,12 +34,15 @@ def quieten_tensorflow():
 
 
 class _TensorFlowFinder(importlib.abc.MetaPathFinder):
-    """Finds TensorFlow as always; what it prints while it is imported is filtered."""
+    """Finds TensorFlow as the others do, and filters what it prints while it is imported."""
 
-    # TensorFlow prints lines before it reads its level, which therefore does not hide them.
+    # In a notebook, nothing else can: TensorFlow prints lines before it reads its level.
     def find_spec(self, name, path=None, target=None):
-        spec = importlib.machinery.PathFinder.find_spec(name) if name == "tensorflow" else None
-        if spec and spec.loader:
+        if name != "tensorflow":
+            return None
+        others = [finder for finder in sys.meta_path if finder is not self]
+        found = (finder.find_spec(name, path, target) for finder in others)
+        if spec := next(filter(None, found), None):
             spec.loader.exec_module = _filtered_stderr()(spec.loader.exec_module)
         return spec
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 
 import pytest
 from click.testing import CliRunner
@@ -47,6 +48,34 @@ def test_what_is_wrong_with_a_folder_is_said_to_people_and_programs(tone_folder,
     absent_status, absent = call("data", "check", tmp_path / "absent", "--json")
     assert absent_status == 1
     assert "absent" in json.loads(absent.partition("\n")[0])["verdict"]
+
+
+@pytest.fixture
+def warning_report(monkeypatch):
+    """Let a report be two warnings, one of this project and one of a library."""
+
+    def make_report(*_):
+        for module in ("genre_lib.experiment.scheduling", "keras.ops"):
+            warnings.warn_explicit(f"of {module}", UserWarning, "file.py", 1, module)
+
+    monkeypatch.setattr("genre_lib.binding.make_report", make_report)
+    monkeypatch.setattr(os, "environ", {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"})
+    monkeypatch.setattr(sys, "warnoptions", [])
+    with warnings.catch_warnings():
+        yield
+
+
+@pytest.mark.usefixtures("warning_report")
+def test_a_report_shows_what_this_project_warns_of_in_one_line():
+    assert call("report") == (0, "Warning: of genre_lib.experiment.scheduling\nNone")
+
+
+@pytest.mark.usefixtures("warning_report")
+def test_a_verbose_report_shows_everything():
+    with pytest.warns(UserWarning, match=r"of keras\.ops"):
+        assert call("report", "--verbose")[0] == 0
+    assert os.environ["GENRE_VERBOSE"]
+    assert "TF_CPP_MIN_LOG_LEVEL" not in os.environ
 
 
 def test_a_download_from_nowhere_is_told(tmp_path):

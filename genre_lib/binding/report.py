@@ -99,7 +99,8 @@ def make_report(profile=None, data=None, out="report/build", home=None):
 
 def suggest(workspace, data):
     """List two things to try after a report, as commands and their purposes."""
-    profile, data = workspace.profile.name, shlex.quote(str(data or ""))
+    profile, data = workspace.profile.name, data or os.environ.get("GENRE_DATA", "")
+    data = shlex.quote(str(data))
     if workspace.is_demo:
         music = "make report PROFILE=laptop DATA=path/to/genres OUT=report/mine"
         return [("make lab", "the notebooks, to read and change"), (music, "on music of your own")]

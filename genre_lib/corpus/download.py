@@ -75,7 +75,7 @@ def _download(url, archive, progress):
         length = response.headers.get("Content-Length", "")
         total = begin + int(length) if length.isdecimal() else None
         shown = {"desc": "Downloading", "unit": "B", "unit_scale": True, "progress": progress}
-        bar = progress_bar(initial=begin, total=total, **shown)
+        bar = progress_bar(initial=begin, total=total, main=True, **shown)
         with archive.open("ab" if begin else "wb") as file, bar:
             try:
                 # Undecoded: some servers call the compression of the archive one of the transfer.
