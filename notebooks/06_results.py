@@ -206,10 +206,10 @@ show_text(findings.on_protocols(table.drop("original")))
 # %% [markdown]
 # ## How much of the result is the data?
 #
-# One partition of six trains, as in the original: a sixth of the tracks. Here two train, and then all but
-# the two that validate and test; those stay the same, so that each track is tested by all. More training
-# tracks also bring more relatives of the test tracks into training, which only the stricter protocols keep
-# apart; the table counts them over all rotations.
+# One partition trains, as in the original: of six, a sixth of the tracks. Where there are more than three,
+# two can train, and all but the two that validate and test; these stay the same, so that all are tested on
+# the same tracks. More training tracks also bring more relatives of the test tracks into training, which
+# only the stricter protocols keep apart; the table counts them over all rotations.
 
 # %% tags=["nbval-ignore-output"]
 from genre_lib.results import by_training_size, on_data
@@ -220,7 +220,12 @@ leaks = {
     for size in {phase.train_partitions for phase in data_runs}
 }
 table = by_training_size(profile, data_runs, leaks)
-if len(table):
+if len(leaks) == 1:
+    show_text(
+        f"Of {profile.n_partitions} partitions, one trains, one validates and one tests: no other "
+        "size of the training set is planned here."
+    )
+elif len(table):
     show_table(
         table.rename(columns={"gain": "gain / points", "same_artist": "same artist"}),
         "Accuracy of tracks by the number of tracks that train, with 95% intervals; the gain on the same "
@@ -232,7 +237,7 @@ if len(table):
 # %%
 from genre_lib.figures import accuracy_by_data
 
-if len(table):
+if len(leaks) > 1 and len(table):
     show_figure(
         accuracy_by_data(table, len(genres)),
         "Accuracy of tracks against the number of tracks that train, with 95% intervals.",
@@ -240,7 +245,7 @@ if len(table):
     )
 
 # %% tags=["nbval-ignore-output"]
-if len(table):
+if len(leaks) > 1 and len(table):
     show_text(on_data(table))
 
 # %% [markdown] tags=["notebook-only"]
