@@ -211,7 +211,7 @@ else:
 # performance of the same song is another recording, and is not found.)
 
 # %%
-from genre_lib.faults import same_recordings
+from genre_lib.faults import name_music, same_recordings
 
 recordings, distortions = workspace.faults
 same = same_recordings(corpus, recordings)
@@ -219,11 +219,16 @@ show_text(premises.on_repetitions(same, len(tracks)))
 
 # %%
 if len(same):
+    names = {"track_id": "track", "other_track_id": "other track", "offset_s": "offset / s"}
+    table = same.rename(columns=names)
+    columns = ["track", "other track", "exact", "score", "matches", "offset / s"]
+    if (music := name_music(workspace.annotated)).any():
+        table["by"], table["other by"] = (table[end].map(music) for end in columns[:2])
+        columns[1:2] = ["by", "other track", "other by"]
     show_table(
-        same.rename(
-            columns={"track_id": "track", "other_track_id": "other track", "offset_s": "offset / s"}
-        )[["track", "other track", "exact", "score", "matches", "offset / s"]],
-        "Tracks of the same recording: whether the audio is equal, the coherence of the waveforms (0 to "
+        table[columns],
+        "Tracks of the same recording, with artist and title as far as they are known: whether the audio is "
+        "equal, the coherence of the waveforms (0 to "
         "1), spectral peaks in common, and where the other track begins on the clock of the first.",
         formats={"score": "{:.2f}", "offset / s": "{:.2f}"},
     )
@@ -360,18 +365,19 @@ show_table(
 # ### Artists
 #
 # A network can learn the sound of an artist or of a record in place of a genre. Where the same artist
-# is in training and in testing, that counts as success.
+# is in training and in testing, that counts as success. Artists are those of the files' own tags (ID3,
+# Vorbis comments, RIFF INFO), or of a table `artists.csv` beside the audio, which wins (`track_id`,
+# `artist`, `title`); for GTZAN, whose files have no tags, they are Sturm's.
 
 # %%
 from genre_lib.faults import count_artists
 
 annotated = workspace.annotated
 if annotated["artist"].isna().all():
-    show_text(
-        "Nobody names the artists of this corpus. (Of GTZAN's excerpts, the catalogue names them.)"
-    )
+    show_text("Nobody names the artists of this corpus: neither its files nor a table beside them.")
 else:
-    show_table(count_artists(annotated), "Artists in each genre, after Sturm's catalogue.")
+    source = "after Sturm's catalogue" if workspace.is_gtzan else "after tags or table"
+    show_table(count_artists(annotated), f"Artists in each genre, {source}.")
 
 # %% [markdown]
 # ### What this does to the partitions

@@ -12,13 +12,15 @@ import soundfile
 import soxr
 
 from genre_lib.corpus.audio import AudioError, read_audio
+from genre_lib.corpus.tags import read_tags
 from genre_lib.files import locked, whole_file
 from genre_lib.progress import thread_map
 
 LOCK, DECODED = ".stores.lock", "decoded"
+FOUND = ["n_samples", "status", "detail", "sha256", "artist", "title"]
 
 # What was read by another version may differ.
-_READER = f"1, libsndfile {soundfile.__libsndfile_version__}, soxr {soxr.__version__}"
+_READER = f"2, libsndfile {soundfile.__libsndfile_version__}, soxr {soxr.__version__}"
 
 
 def digest(samples):
@@ -27,7 +29,7 @@ def digest(samples):
 
 
 def read_files(paths, folder, cache=None, progress=True):
-    """Return the number of samples, the status, the detail and the SHA-256 of each file, as lists.
+    """Return what is found in each file, as lists in the order of `FOUND`.
 
     With the folder `cache`, only files are decoded that are new or changed since the last call for
     the same `folder`; their samples lie there, for the store, until it is built.
@@ -82,13 +84,13 @@ def _inspect(path, decoded=None):
     try:
         samples = read_audio(path)
     except AudioError as error:
-        return [0, error.reason, error.detail, ""]
-    n, sha256 = len(samples), digest(samples)
+        return [0, error.reason, error.detail, "", "", ""]
+    n, sha256, tags = len(samples), digest(samples), read_tags(path)
     if np.ptp(samples) == 0:
-        return [n, "silent", f"all {n} samples are {samples[0]}", sha256]
+        return [n, "silent", f"all {n} samples are {samples[0]}", sha256, *tags]
     if decoded:
         # Whoever reads them compares the digest, and decodes again if they are not whole.
         with contextlib.suppress(OSError):
             decoded.mkdir(parents=True, exist_ok=True)
             np.save(decoded / f"{sha256}.npy", samples)
-    return [n, "ok", "", sha256]
+    return [n, "ok", "", sha256, *tags]

@@ -10,11 +10,14 @@ import numpy as np
 import pandas as pd
 
 from genre_lib.corpus.audio import AUDIO_SUFFIXES
-from genre_lib.corpus.reading import read_files
+from genre_lib.corpus.reading import FOUND, read_files
+from genre_lib.corpus.tags import clean_name
 from genre_lib.waveform import SAMPLE_RATE, WINDOW
 
-COLUMNS = ["track_id", "genre", "label", "file", "path", "n_samples", "status", "detail", "sha256"]
+COLUMNS = ["track_id", "genre", "label", "file", "path", *FOUND]
+ARTISTS = "artists.csv"
 
+_NAMES = ("artist", "title")
 _NOT_TEXT = {"Cc", "Cs", "Zl", "Zp"}  # controls, surrogates, line and paragraph separators
 
 
@@ -31,6 +34,9 @@ def load_corpus(folder, *, min_samples=WINDOW, progress=True, cache=None):
     never raises an error: its row says what is wrong. A folder that is not a corpus, or whose
     layout could mean two things, raises CorpusError.
 
+    Artists and titles are those of the files' tags, unless a table in `folder`, ``artists.csv`` or
+    another, names them in the columns ``track_id``, ``artist`` and, if it likes, ``title``.
+
     Parameters
     ----------
     folder : str or Path, the folder with the audio
@@ -45,10 +51,10 @@ def load_corpus(folder, *, min_samples=WINDOW, progress=True, cache=None):
         ``track_id`` (``"blues.00000"``), ``genre``, ``label`` (the genre's alphabetical rank),
         ``file`` (relative to `folder`), ``path`` (absolute; in the other columns, bytes that are
         not UTF-8 and control characters are escaped), ``n_samples`` (at 22 050 Hz; 0 if the file
-        cannot be decoded), ``status``, ``detail`` (the status in words) and ``sha256`` (of the
-        decoded samples, or empty). The status is ``"ok"``, or why the track is left out:
-        ``"undecodable"``, ``"empty"``, ``"not finite"``, ``"too long"``, ``"silent"``,
-        ``"too short"`` or ``"second file"``.
+        cannot be decoded), ``status``, ``detail`` (the status in words), ``sha256`` (of the
+        decoded samples), ``artist`` and ``title`` (each empty if unknown). The status is ``"ok"``,
+        or why the track is left out: ``"undecodable"``, ``"empty"``, ``"not finite"``,
+        ``"too long"``, ``"silent"``, ``"too short"`` or ``"second file"``.
 
     Examples
     --------
@@ -57,8 +63,10 @@ def load_corpus(folder, *, min_samples=WINDOW, progress=True, cache=None):
     folder = Path(folder).expanduser()
     tracks = _list_tracks(folder)
     found = read_files(tracks["path"], folder, cache, progress)
-    columns = ["n_samples", "status", "detail", "sha256"]
-    tracks = tracks.join(pd.DataFrame(found, columns=columns))
+    tracks = tracks.join(pd.DataFrame(found, columns=FOUND))
+    for column, names in _read_names(folder).items():
+        given = tracks["track_id"].map(names).fillna("")
+        tracks[column] = given.where(given != "", tracks[column])
     short = tracks["status"].eq("ok") & (tracks["n_samples"] < min_samples)
     lengths = tracks.loc[short, "n_samples"].astype(str)
     tracks.loc[short, "status"] = "too short"
@@ -122,6 +130,26 @@ def fingerprint(corpus):
     # The beginning of the SHA-256 of every usable track's id, genre and samples.
     lines = usable(corpus)[["track_id", "genre", "sha256"]].agg("\t".join, axis=1).sort_values()
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def _read_names(folder):
+    """Read the table that names artists: a dict of column to Series of text, by track id."""
+    for path in sorted(folder.glob("*.csv"), key=lambda path: (path.name != ARTISTS, path.name)):
+        options = {"dtype": str, "keep_default_na": False, "encoding": "utf-8-sig"}
+        try:
+            table = pd.read_csv(path, **options)
+            found = f"its columns are {', '.join(map(str, table))}"
+        except (OSError, ValueError) as error:
+            table, found = pd.DataFrame(), f"cannot be read ({str(error).splitlines()[0]})"
+        if {"track_id", "artist"} <= {*table}:
+            table = table.drop_duplicates("track_id").set_index("track_id")
+            return {name: table[name].map(clean_name) for name in _NAMES if name in table}
+        if path.name == ARTISTS:
+            raise CorpusError(
+                f"{path}: {found}. Expected a table in UTF-8 with the columns track_id and artist, "
+                "separated by commas; mend it, or remove it to use the tags of the files."
+            )
+    return {}
 
 
 def _list_tracks(folder):

@@ -27,8 +27,9 @@ def divide(tracks, protocol="original", n_partitions=6, seed=0):
         return make_partitions(kept, n_partitions, seed)
     if kept["artist"].isna().all():
         raise ValueError(
-            "artist_filtered: no artist of these tracks is known. The catalogue names those of "
-            "GTZAN, by its track ids (blues.00000); use the protocol no_repetitions."
+            "artist_filtered: no artist of these tracks is known, from the files' tags, a table "
+            "artists.csv (track_id, artist) beside them, or GTZAN's catalogue, by its track ids "
+            "(blues.00000); add one, or use the protocol no_repetitions."
         )
     return make_partitions(kept, n_partitions, seed, groups=kept["artist"])
 

@@ -1,6 +1,7 @@
 from .annotation import annotate as annotate
 from .annotation import count_artists as count_artists
 from .annotation import find_faults as find_faults
+from .annotation import name_music as name_music
 from .catalogue import compare_with_catalogue as compare_with_catalogue
 from .catalogue import compare_with_planted as compare_with_planted
 from .catalogue import read_catalogue as read_catalogue

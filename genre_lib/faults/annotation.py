@@ -28,22 +28,32 @@ def annotate(tracks, repetitions, distortions, published):
     """Add to a table of tracks what the protocols need to know about each.
 
     New columns: ``repetition_group`` (missing if the track repeats no other), ``distorted`` (bool),
-    ``artist`` and ``fault_filtered_split`` (missing if unknown). `published` adds GTZAN's catalogue
-    to what was found: not for the demo corpus, which has GTZAN's ids, but other music.
+    ``fault_filtered_split``, ``artist`` and ``title`` (missing if unknown). `published` adds
+    GTZAN's catalogue to what was found, and artists that the corpus does not name itself: not for
+    the demo corpus, which has GTZAN's ids, but other music.
     """
     pairs = repetitions[["track_id", "other_track_id", "verdict"]]
-    table = tracks.assign(artist=pd.NA, fault_filtered_split=pd.NA, distorted=False)
+    table = tracks.assign(fault_filtered_split=pd.NA, distorted=False)
+    for column in ("artist", "title"):
+        table[column] = table[column].replace("", pd.NA) if column in table else pd.NA
     if published:
         known = with_catalogue(tracks[["track_id"]])
         first = known.groupby("exact_repetition_group")["track_id"].transform("first")
         repeating = {"track_id": first, "other_track_id": known["track_id"], "verdict": True}
         pairs = pd.concat([pairs, pd.DataFrame(repeating).dropna()])
-        columns = ["artist", "fault_filtered_split", "distorted"]
+        columns = ["fault_filtered_split", "distorted"]
         table[columns] = known[columns]
+        table["artist"] = table["artist"].fillna(known["artist"])
     present = pairs[["track_id", "other_track_id"]].isin(set(tracks["track_id"])).all(axis=1)
     table["repetition_group"] = repetition_groups(table, pairs[present])
     table["distorted"] |= tracks["track_id"].isin(distortions.query("verdict")["track_id"])
     return table
+
+
+def name_music(annotated):
+    """Write who plays what, ``"artist: title"``, as far as it is known: a Series by track id."""
+    names = annotated.set_index("track_id")[["artist", "title"]].fillna("")
+    return names["artist"].str.cat(names["title"], ": ").str.strip(": ")
 
 
 def count_artists(annotated):

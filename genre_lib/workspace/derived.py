@@ -9,7 +9,7 @@ _MISSING = "<missing>"  # an empty text is not a missing value
 # A column of digits, or without rows, does not show its type.
 _TYPES = (
     dict.fromkeys(("track_id", "other_track_id", "genre", "group", "file"), str)
-    | dict.fromkeys(("status", "detail", "sha256", "reason"), str)
+    | dict.fromkeys(("status", "detail", "sha256", "reason", "artist", "title"), str)
     | dict.fromkeys(("label", "n_samples", "matches"), "int64")
     | dict.fromkeys(("score", "share", "offset_s", "overlap_s"), "float64")
     | dict.fromkeys(("clipping", "dropouts", "noise_s", "silence_s"), "float64")

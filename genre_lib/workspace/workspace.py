@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import hashlib
 import warnings
 from functools import cached_property
 from pathlib import Path
@@ -106,10 +107,19 @@ class Workspace:
 
     def protocol_phases(self, train_partitions=1, phase=NORMAL):
         """List a phase under each protocol that the corpus allows, the original first."""
-        return [
+        found = [
             protocol_phase(protocol, train_partitions, phase)
             for protocol, most in self.protocols.items()
             if train_partitions <= most
+        ]
+        if not self.tracks.get("artist", pd.Series(dtype=str)).any():
+            return found  # no artist is known, or they are those of the catalogue
+        # Who plays what may be corrected, and a run is kept by what defines it.
+        artists = self.annotated[["track_id", "artist"]].to_csv(index=False)
+        suffix = f"-{hashlib.sha256(artists.encode()).hexdigest()[:8]}"
+        return [
+            dataclasses.replace(p, name=p.name + suffix * (p.protocol == "artist_filtered"))
+            for p in found
         ]
 
     def data_phases(self):

@@ -37,7 +37,7 @@ def test_what_shapes_a_run_changes_the_digest_and_nothing_else_does():
     for change in (
         {"name": "mine"},
         {"seeds": (1, 2)},
-        {"other_rotations": 6},
+        {"other_rotations": 3},
         {"variants": ()},
         {"improvements": ("improved",)},
         {"protocols": ("original",)},

@@ -11,6 +11,7 @@ from genre_lib.faults import (
     find_distortions,
     find_faults,
     find_same_recordings,
+    name_music,
     read_catalogue,
 )
 from genre_lib.faults.annotation import is_gtzan
@@ -91,3 +92,19 @@ def test_artists_are_counted_and_a_tie_goes_to_the_first_in_the_alphabet():
     assert list(table["most frequent"][["x", "y"]]) == ["c", "d"]
     assert list(table["tracks of that one"][["x", "y"]]) == [2, 2]
     assert table.loc["z", ["most frequent", "tracks of that one"]].isna().all()
+
+
+def test_artist_and_title_are_those_of_the_corpus_as_far_as_they_are_known():
+    tracks = pd.DataFrame({"track_id": list("abcd"), "genre": "x"})
+    tracks = tracks.assign(artist=["A", "", "C", ""], title=["One", "Two", "", ""])
+    annotated = annotate(tracks, pairs(), NO_DISTORTIONS, published=False)
+    assert annotated["artist"].isna().tolist() == [False, True, False, True]
+    assert name_music(annotated).to_dict() == {"a": "A: One", "b": "Two", "c": "C", "d": ""}
+    unknown = annotate(tracks[["track_id", "genre"]], pairs(), NO_DISTORTIONS, published=False)
+    assert not name_music(unknown).any()
+
+
+def test_the_catalogue_names_the_artists_that_the_corpus_does_not():
+    tracks = GTZAN.head(2).assign(artist=["", "named by its file"])
+    artists = annotate(tracks, pairs(), NO_DISTORTIONS, published=True)["artist"]
+    assert list(artists) == ["John Lee Hooker", "named by its file"]

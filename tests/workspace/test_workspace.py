@@ -1,11 +1,22 @@
 import dataclasses
+import re
 
 import pandas as pd
 import pytest
+import soundfile
 from tones import TINY
 
 from genre_lib.corpus.demo import read_truth
-from genre_lib.experiment import ACCUMULATION, NORMAL, RunError, l2_phase, protocol_phase
+from genre_lib.experiment import (
+    ACCUMULATION,
+    BASELINES,
+    NORMAL,
+    RunError,
+    count_leaks,
+    l2_phase,
+    protocol_phase,
+)
+from genre_lib.waveform import SAMPLE_RATE
 from genre_lib.workspace import open_published, open_workspace, publish
 
 
@@ -38,7 +49,9 @@ def test_the_planted_faults_are_those_of_the_demo_corpus(demo, home, keep_run, t
 
 
 def test_only_protocols_that_the_corpus_allows_are_offered(demo):
-    assert demo.protocol_phases() == [NORMAL, protocol_phase("no_repetitions")]
+    *phases, artists = demo.protocol_phases()
+    assert phases == [NORMAL, protocol_phase("no_repetitions")]
+    assert artists.protocol == "artist_filtered"
 
 
 def test_a_run_without_repetitions_tests_none_and_is_kept(demo, home):
@@ -63,13 +76,52 @@ def test_the_plan_has_phases_protocols_and_variants(workspace):
     assert "accumulation-group-norm" in planned.index
 
 
+@pytest.fixture
+def tagged(demo, home, tmp_path):
+    """A corpus of mp3 files of three bands in each of three genres, who are named in their tags."""
+    artists = pd.read_csv(home / "data/demo/artists.csv", index_col="track_id")["artist"]
+    for genre in ("classical", "metal", "pop"):
+        (tmp_path / "music" / genre).mkdir(parents=True)
+        for number in range(9):
+            track_id = f"{genre}.{number:05d}"
+            path = tmp_path / f"music/{genre}/piece {number}.mp3"
+            with soundfile.SoundFile(path, "w", SAMPLE_RATE, 1) as file:
+                file.artist, file.title = artists[track_id], f"Piece {number}"
+                file.write(demo.samples(track_id))
+    return tmp_path / "music"
+
+
+def test_artists_of_tagged_mp3s_are_kept_apart(tagged, tmp_path):
+    profile = dataclasses.replace(TINY, protocols=("original", "artist_filtered"))
+    workspace = open_workspace(profile, tagged, tmp_path)
+    assert workspace.tracks["artist"].nunique() == 9
+    leaks, _ = count_leaks(workspace.annotated, profile)
+    assert (leaks["same_artist"] > 0).to_dict() == {
+        "original": True, "no_repetitions": True, "artist_filtered": False
+    }  # fmt: skip
+    (phase,) = workspace.protocol_phases(phase=BASELINES[-1])[1:]
+    found = workspace.runs(phase)[phase]
+    artists = workspace.tracks.set_index("track_id")["artist"]
+    for result in found:
+        split = result.segments["split"].to_numpy()
+        by_split = artists[result.segments["track_id"]].groupby(split).agg(set)
+        assert not by_split["test"] & by_split["valid"]
+    # A run is that of who plays what: with another artist, the partitions are others.
+    (tagged / "artists.csv").write_text("track_id,artist\npop.piece 0,metal band 1\n")
+    corrected = open_workspace(profile, tagged, tmp_path)
+    assert corrected.store.fingerprint == workspace.store.fingerprint
+    assert corrected.protocol_phases()[0] == NORMAL
+    assert corrected.protocol_phases()[1].name != workspace.protocol_phases()[1].name
+
+
 def test_the_plan_has_each_protocol_with_each_size_of_training_set(demo):
     profile = dataclasses.replace(demo.profile, n_partitions=4, train_partitions=(1, 2))
     planned = dataclasses.replace(demo, profile=profile).planned()
     more = [run.phase.name for run in planned if run.phase.train_partitions == 2]
     names = ["normal", "majority", "mfcc", "svm"]
-    expected = [f"{name}{protocol}" for name in names for protocol in ("", "-no-repetitions")]
-    assert {*more} == {f"{name}-2-partitions" for name in expected}
+    protocols = ("", "-no-repetitions", "-artist-filtered")
+    expected = {f"{name}{protocol}-2-partitions" for name in names for protocol in protocols}
+    assert {re.sub("-[0-9a-f]{8}$", "", name) for name in more} == expected
     # A baseline is fitted in each rotation, at no cost.
     assert (more.count("normal-2-partitions"), more.count("svm-2-partitions")) == (1, 4)
 
