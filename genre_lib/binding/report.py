@@ -25,8 +25,7 @@ DEMO_NOTICE = (
     "everything works, and says nothing about music."
 )
 FIGURE_CAPTION = (
-    "What came out: accuracy on the test partitions, with 95% intervals. Hollow is what the "
-    "original reports for the 1000 tracks of GTZAN (quoted)."
+    "What came out: accuracy with 95% intervals; hollow, what the original reports for GTZAN."
 )
 _ENVIRONMENT = {
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",

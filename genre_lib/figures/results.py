@@ -64,7 +64,7 @@ def accuracies(compared, original=None, chance=None) -> Figure:
     --------
     >>> figure = accuracies(compare(named_runs))  # doctest: +SKIP
     """
-    figure, axis = subplots(figsize=(WIDTH, 1.1 + 0.34 * len(compared)))
+    figure, axis = subplots(figsize=(WIDTH, 1.1 + 0.3 * len(compared)))
     styles = {"segments": ("o", -0.12, BLUE), "tracks": ("s", 0.12, ORANGE)}
     for which, (of, (marker, shift, color)) in enumerate(styles.items()):
         found = compared[of].map(lambda accuracy: accuracy or (np.nan,) * 3)
