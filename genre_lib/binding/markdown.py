@@ -27,7 +27,7 @@ _TALLEST = 1.25  # of a figure, in text widths: it leaves room for its caption o
 def bind(notebooks, out_dir, *, provenance, template_dir, abstract=(), figure=None, **title_page):
     """Make ``report.html`` and ``report.pdf`` in `out_dir` out of executed notebooks.
 
-    Page one shows the paragraphs of the abstract, in Markdown, and a figure: PNG and caption.
+    Page one shows the paragraphs of the abstract, in Markdown, and a figure: PNG, caption and runs.
 
     Cells tagged ``notebook-only`` stay out. Code is folded in the page and absent from the PDF;
     ``hide-code`` (and papermill's parameter cells) leave it out of both. Outputs without a role
@@ -68,8 +68,9 @@ class _Builder:
         """Return what stands on the first page below the title."""
         blocks = list(paragraphs)
         if figure:
-            png, caption = figure
-            blocks.append(self._figure({"image/png": base64.b64encode(png)}, caption, {}, "page 1"))
+            png, caption, runs = figure
+            data, metadata = {"image/png": base64.b64encode(png)}, {"genre_lib": {"runs": runs}}
+            blocks.append(self._figure(data, caption, metadata, "page 1"))
         return "\n\n".join([*blocks, ""])  # a block has to end in a line of its own
 
     def add_notebook(self, path: Path) -> None:

@@ -114,11 +114,11 @@ def suggest(workspace, data):
 
 
 def page_one(headline):
-    """Return the abstract, and the figure that carries it, with its caption."""
+    """Return the abstract, and the figure that carries it, with its caption and its runs."""
     figure = None
     if len(headline.rows):
         drawn = accuracies(headline.rows, headline.original, headline.chance)
-        figure = (figure_png(drawn), FIGURE_CAPTION)
+        figure = (figure_png(drawn), FIGURE_CAPTION, headline.runs)
     return {"abstract": headline.paragraphs, "figure": figure}
 
 

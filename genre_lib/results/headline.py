@@ -40,6 +40,7 @@ class Headline(NamedTuple):
     rows : pandas.DataFrame as from `compare`, a row per way to train that has runs, with ``group``
     original : dict of str to tuple of float, what the original reports for some of the rows
     chance : float, the accuracy of guessing
+    runs : list of str, names of the runs behind the rows
     """
 
     line: str
@@ -47,6 +48,7 @@ class Headline(NamedTuple):
     rows: pd.DataFrame
     original: dict[str, tuple[float, float]]
     chance: float
+    runs: list[str]
 
 
 def gather(workspace, runs):
@@ -98,7 +100,8 @@ def summarize(workspace):
     ]
     shown = rows[rows["runs"] > 0]
     original = {name: quote(name) for name in shown.index.intersection(phases.index)}
-    return Headline(_line(phases), paragraphs, shown, original, chance)
+    names = sorted({run.name for found in named.values() for run in found})
+    return Headline(_line(phases), paragraphs, shown, original, chance, names)
 
 
 def _way(name):

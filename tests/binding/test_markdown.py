@@ -106,10 +106,11 @@ def test_figures_and_tables_are_numbered_alike_in_both(make, tmp_path):
 
 def test_page_one_has_the_abstract_and_its_figure(make):
     cells = [markdown("# Data"), code("a", outputs=[figure("Second.")])]
-    front = {"abstract": ["It was *trained*.", "A name\\_b."], "figure": (png(), "First, *all*.")}
+    figure_one = (png(), "First, *all*.", ["a/b/c/d"])
+    front = {"abstract": ["It was *trained*.", "A name\\_b."], "figure": figure_one}
     report = make(cells, **front, notice="Mind this.")
     header = report.markup.partition("<header")[2].partition("</header>")[0]
-    assert "<em>trained</em>" in header and "<img" in header
+    assert "<em>trained</em>" in header and "<img" in header and "runs/a/b/c/d" in header
     first, second = report.pdf_pages[:2]
     for content in (Page(header).text, first):
         parts = ("It was trained.", "A name_b.", "Figure 1: First, all.", "Mind this.")
