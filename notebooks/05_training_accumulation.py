@@ -235,7 +235,7 @@ show_table(
     runs=named,
 )
 
-# %%
+# %% tags=["nbval-ignore-output"]
 show_text(findings.on_ways(compared.drop("accumulation")))
 
 # %% [markdown]

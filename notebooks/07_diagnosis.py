@@ -192,7 +192,7 @@ if normal:
         runs=normal,
     )
 
-# %%
+# %% tags=["nbval-ignore-output"]
 if workspace.is_demo and normal:
     show_text(findings.on_swapped_labels(workspace.planted, suspects))
 

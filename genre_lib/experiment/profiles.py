@@ -203,6 +203,7 @@ SMOKE = Profile(
     "smoke",
     window=SHORTEST_WINDOW,
     max_segments=2,
+    n_partitions=3,
     width=0.03125,
     bn_momentum=0.9,
     batch_size=16,
