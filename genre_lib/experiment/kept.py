@@ -221,6 +221,13 @@ class KeptRuns:
             shutil.copyfile(source / name, folder / name)
         (folder / _FACTS).write_text(json.dumps(facts, indent=2))
 
+    def copy_failure(self, run, target):
+        """Copy to other `KeptRuns` when a run failed, and the kind of error alone."""
+        note = json.loads(self._failure(run).read_text())
+        note = {"reason": note["reason"].partition(":")[0], "time": note["time"]}
+        with files.whole_file(target._failure(run)) as path:
+            path.write_text(json.dumps(note, indent=2))
+
     def _failure(self, run):
         return self._beside(run, "{}.failed.json")
 

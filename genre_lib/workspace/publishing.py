@@ -56,9 +56,8 @@ def publish(workspace, out):
         for run in kept:
             workspace.kept.copy_without_weights(run, published)
         failures = workspace.kept.failures(run for run in planned if run not in kept)
-        for run, reason in failures.items():
-            # The kind of error alone: what it says may name folders of the machine.
-            published.note_failure(run, reason.partition(":")[0])
+        for run in failures:
+            workspace.kept.copy_failure(run, published)
         facts = _describe(workspace, len(planned), len(kept), len(failures))
         facts["sha256"] = {name: checksum(beside / name) for name in list_files(beside)}
         (beside / FACTS).write_text(json.dumps(facts, indent=2) + "\n")

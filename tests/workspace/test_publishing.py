@@ -1,10 +1,12 @@
+import datetime
 import json
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
 from genre_lib.corpus.audio import AUDIO_SUFFIXES
-from genre_lib.experiment import NORMAL
+from genre_lib.experiment import NORMAL, kept
 from genre_lib.workspace import PublicationError, open_published, open_workspace, publish
 
 
@@ -33,7 +35,9 @@ def test_what_is_published_is_described(workspace, tmp_path):
     assert facts["corpus"]["genres"] == ["high", "low"]
 
 
-def test_the_same_results_are_the_same_files(workspace, folder, tmp_path):
+def test_the_same_results_are_the_same_files(workspace, folder, tmp_path, monkeypatch):
+    clock = Mock(**{"datetime.now.return_value": datetime.datetime(2100, 1, 1)})
+    monkeypatch.setattr(kept, "datetime", clock)  # whenever they are published
     publish(workspace, tmp_path / "again")
     for path in files_in(folder):
         again = tmp_path / "again" / path.relative_to(folder)
