@@ -13,7 +13,7 @@ from genre_lib.startup import ask_for_everything
 
 try:
     from genre_lib.experiment import PROFILES
-except ValueError as error:  # a profile that its user has changed
+except ValueError as error:  # a profile that the user has edited
     sys.exit(f"genre_lib/experiment/profiles.py: {error}")
 
 
@@ -27,20 +27,20 @@ def main():
 _profile = click.option(
     "--profile",
     type=click.Choice(list(PROFILES)),
-    help="Every choice of the experiment, by name; demo by default.",
+    help="Named set of all choices of the experiment.  [default: demo]",
 )
 _data = click.option(
-    "--data", default="", help="Folder with the genre folders; the demo corpus if empty."
+    "--data", default="", help="Folder that holds the genre folders.  [default: the demo corpus]"
 )
 
 
 @main.command()
 @_profile
 @_data
-@click.option("--out", default="report/build", show_default=True, help="Where the report goes.")
-@click.option("--jobs", type=click.IntRange(min=1), help="Runs side by side; $GENRE_JOBS, or 1.")
-@click.option("--results", default="", help="Published results to make it from, without audio.")
-@click.option("--verbose", is_flag=True, help="Show all that libraries print; also $GENRE_VERBOSE.")
+@click.option("--out", default="report/build", show_default=True, help="Folder for the report.")
+@click.option("--jobs", type=click.IntRange(min=1), help="Parallel runs; default $GENRE_JOBS or 1.")
+@click.option("--results", default="", help="Folder of published results, instead of audio.")
+@click.option("--verbose", is_flag=True, help="Show everything that libraries print.")
 def report(profile, data, out, jobs, results, verbose):
     """Run the notebooks and bind report.html and report.pdf."""
     if verbose:
@@ -56,18 +56,18 @@ def report(profile, data, out, jobs, results, verbose):
     try:
         if results and data:
             raise ValueError(
-                f"results={results} and data={data}: expected one of them. Published results have "
-                "their own corpus; leave data (DATA), or results (RESULTS), empty."
+                f"results={results} and data={data}: expected only one of them. Published results "
+                "have their own corpus; leave data (DATA) or results (RESULTS) empty."
             )
         if results:
-            read_profile(results)  # which says what is wrong, if it is something else
+            read_profile(results)  # which raises an error for any other folder
         make_report(profile, results or data, out)
     except (ReportError, ValueError, OSError) as error:
         sys.exit(f"genre_lib report: {error}")
 
 
 def _show_own_warnings():
-    """Show what this project warns of, each in one line."""
+    """Show the warnings of this project, one line each."""
     warnings.simplefilter("ignore")
     warnings.filterwarnings("default", module="genre_lib")
     warnings.showwarning = lambda message, *_: tqdm.write(f"Warning: {message}", file=sys.stderr)
@@ -76,9 +76,9 @@ def _show_own_warnings():
 @main.command()
 @_profile
 @_data
-@click.option("--out", required=True, help="Where the results go.")
+@click.option("--out", required=True, help="Folder for the results.")
 def publish(profile, data, out):
-    """Copy what a report has kept to a folder for git: no audio, no weights."""
+    """Copy the results behind a report into a folder for git, without audio and weights."""
     from genre_lib.workspace import open_workspace, publish
 
     try:
@@ -91,15 +91,15 @@ def publish(profile, data, out):
 
 @main.group()
 def data():
-    """Real music: fetch GTZAN, and check a folder before anything is trained on it."""
+    """Fetch GTZAN, or check a folder of music before training on it."""
 
 
 @data.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--url", help="Address of the archive (.tar.gz); where GTZAN is by default.")
-@click.option("--checksum", help="Its MD5 or SHA-256; GTZAN's by default.")
+@click.option("--url", help="Address of the archive (.tar.gz).  [default: a mirror of GTZAN]")
+@click.option("--checksum", help="MD5 or SHA-256 of the archive.  [default: GTZAN's]")
 def fetch(folder, url, checksum):
-    """Download GTZAN and unpack it in DIR; resumes a download that was cut off."""
+    """Download GTZAN into DIR and unpack it there; resume a download that was cut off."""
     from genre_lib.corpus import DownloadError, fetch_gtzan
 
     choices = {"url": url, "checksum": checksum}
@@ -110,14 +110,14 @@ def fetch(folder, url, checksum):
     if fetched:
         click.echo(f"{folder / 'genres'}: unpacked. Next: python -m genre_lib data check {folder}")
     else:
-        click.echo(f"{folder / 'genres'}: already there, nothing to do; remove it to fetch again")
+        click.echo(f"{folder / 'genres'}: already exists; remove it to fetch it again")
 
 
 @data.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
 def check(folder, as_json):
-    """Say what is in DIR, what is wrong, and whether it can be trained on (exit status 0 or 1)."""
+    """List what DIR contains and what is wrong; exit with 0 if it can be trained on, else 1."""
     from genre_lib.faults.checkup import check_corpus, describe
 
     try:

@@ -1,9 +1,9 @@
-"""Figures, tables and computed sentences: shown in Jupyter, and recognised by the report.
+"""Show figures, tables and computed sentences in Jupyter, and mark them for the report.
 
 The metadata of each output holds, under the key ``"genre_lib"``, what it is (its *role*), its
-caption, and the runs that it was computed from. `genre_lib.binding` reads nothing else, so that
-whatever a cell prints besides (progress bars, warnings, the value of its last line) never gets into
-the report by chance.
+caption, and the runs that it was computed from. `genre_lib.binding` reads nothing else, so whatever
+else a cell prints (progress bars, warnings, the value of its last line) never gets into the report
+by accident.
 """
 
 import ast
@@ -19,19 +19,19 @@ from numbers import Integral, Real
 from PIL import Image
 from tabulate import tabulate
 
-# Characters that mean something to Markdown, and the second of ".." or "--", which the report's
-# typography would otherwise turn into an ellipsis or a dash.
+# Characters that Markdown interprets, and the second one of ".." or "--", which typography in the
+# report would otherwise turn into an ellipsis or a dash.
 _MARKDOWN_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$^@\"'&]|(?<=[-.])[-.])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_PIXELS_PER_INCH = 96  # of a browser
+_PIXELS_PER_INCH = 96  # in a browser
 _DENSITY = 2  # image pixels per displayed pixel, for high-density screens and print
 _MISSING = "\N{EN DASH}"
 
 
 def escape_markdown(value):
-    r"""Make any value harmless inside Markdown: one line that shows exactly its characters.
+    r"""Escape any value for Markdown: return one line that shows exactly its characters.
 
-    For file names, track ids and the like in a sentence; `show_table` escapes its cells itself.
+    Use it for file names, track ids and the like in a sentence; `show_table` escapes its own cells.
 
     Examples
     --------
@@ -78,7 +78,7 @@ def figure_png(fig):
     # No "Software" entry: the same figure gives the same bytes under another matplotlib version.
     fig.savefig(buffer, format="png", facecolor="white", metadata={"Software": None}, **look)
     plt.close(fig)  # Jupyter would show an open figure again at the end of the cell
-    # 256 colours take a third of the size, and notebooks keep the image for ever.
+    # 256 colours take a third of the space, and notebooks keep the image for ever.
     image = Image.open(buffer).convert("RGB").quantize(256, dither=Image.Dither.NONE)
     smaller = io.BytesIO()
     image.save(smaller, format="PNG", optimize=True)
@@ -121,7 +121,7 @@ def show_table(table, caption, formats=None, runs=()):
 
 
 def show_source(*functions):
-    """Show the lines of functions as they stand in the library, without their docstrings.
+    """Show the source lines of library functions, without their docstrings.
 
     Examples
     --------
@@ -139,9 +139,9 @@ def show_source(*functions):
 
 
 def show_text(markdown):
-    """Show a computed sentence (Markdown) as a paragraph; an empty one is not shown.
+    """Show a computed sentence (Markdown) as a paragraph, unless it is empty.
 
-    Values that may hold any character (file names, say) go through `escape_markdown` first.
+    Pass values that may contain any character, such as file names, through `escape_markdown` first.
 
     Examples
     --------
@@ -152,7 +152,7 @@ def show_text(markdown):
 
 
 def pipe_table(header, rows, numeric):
-    """Return a Markdown pipe table of plain texts, which are escaped; numbers to the right."""
+    """Return a Markdown pipe table of plain texts, escaped, with numbers aligned right."""
     escaped = [[escape_markdown(cell) for cell in cells] for cells in rows]
     names = [escape_markdown(name) for name in header]
     return _tabulate(escaped, names, numeric, "pipe")
@@ -160,7 +160,7 @@ def pipe_table(header, rows, numeric):
 
 def _html_table(header, rows, numeric):
     table = _tabulate(rows, header, numeric, "html")  # which escapes its cells
-    # Jupyter aligns to the right what does not say otherwise.
+    # Jupyter aligns cells right by default.
     return re.sub("<(t[hd])>", r'<\1 style="text-align: left;">', table)
 
 

@@ -1,4 +1,4 @@
-"""Files and folders that are written completely or not at all, by one process at a time."""
+"""Write files and folders completely or not at all, by one process at a time."""
 
 import contextlib
 import datetime
@@ -24,7 +24,7 @@ _UNSUPPORTED = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 @contextlib.contextmanager
 def whole_file(path):
-    """Yield a path beside `path` to write to; it replaces `path` if the block ends well."""
+    """Yield a path beside `path` to write to; it replaces `path` if the block succeeds."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f"{_prefix(path)}{os.getpid()}")
     try:
@@ -40,7 +40,7 @@ def whole_file(path):
 
 @contextlib.contextmanager
 def whole_folder(path):
-    """Yield a new folder beside `path` to fill; it replaces `path` if the block ends well."""
+    """Yield a new folder beside `path` to fill; it replaces `path` if the block succeeds."""
     with scratch_folder(path) as beside:
         yield beside
         beside.chmod(0o755)
@@ -65,7 +65,7 @@ def scratch_folder(path):
 
 
 def remove_leftovers(path):
-    """Remove what killed processes left beside `path`; no other process may be writing it."""
+    """Remove what killed processes left beside `path`; call it while no process writes there."""
     for leftover in path.parent.glob(f"{_prefix(path)}*"):
         if leftover.is_dir():
             shutil.rmtree(leftover, ignore_errors=True)
@@ -86,7 +86,7 @@ def checksum(path):
 
 @contextlib.contextmanager
 def locked(path):
-    """Hold a lock while the block runs; if another process holds it, name that one and wait."""
+    """Hold a lock while the block runs; if another process holds it, name that process and wait."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # The operating system releases the lock of a process that ends, however it ends. A lock that
     # consists of a file alone would outlive it, so on a file system without locks there is none.
@@ -99,7 +99,7 @@ def locked(path):
         note.write_text(json.dumps(holder))
         yield
     finally:
-        for file in (note, path):  # whoever waits notices, and creates a new lock
+        for file in (note, path):  # a waiting process notices, and creates a new lock
             with contextlib.suppress(OSError):
                 file.unlink()
         lock.release()
@@ -109,14 +109,14 @@ def _acquire(lock, path, note):
     try:
         lock.acquire(blocking=False)
     except Timeout:
-        tqdm.write(f"{path} is held by {_holder(note)}: waiting for it to end.", file=sys.stderr)
+        tqdm.write(f"{path}: held by {_holder(note)}; waiting for it to finish.", file=sys.stderr)
         lock.acquire()
     except OSError as error:
         if error.errno not in _UNSUPPORTED:
             raise
         warnings.warn(
-            f"{path.parent}: this file system does not support locks ({error.strerror}). Let no "
-            "two calls write there at once.",
+            f"{path.parent}: this file system does not support locks ({error.strerror}). Make "
+            "sure that no two calls write there at once.",
             stacklevel=5,
         )
 

@@ -1,4 +1,4 @@
-"""Progress bars, and work in threads that shows one."""
+"""Show progress bars, also for work in threads."""
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -7,13 +7,13 @@ from tqdm import tqdm
 
 from genre_lib.startup import is_verbose
 
-_RARE = {"mininterval": 300, "maxinterval": 300, "miniters": 1}  # a line in five minutes
+_RARE = {"mininterval": 300, "maxinterval": 300, "miniters": 1}  # one line every five minutes
 
 
 def progress_bar(items=None, *, progress, main=False, **look):
     """Return a tqdm bar, which shows nothing without `progress` or with ``$TQDM_DISABLE``.
 
-    Only a `main` bar stays on a terminal when it is done, or is shown at all in a log.
+    Only a `main` bar stays on a terminal when it is done, and only that appears in a log.
     """
     if _in_notebook():
         look["file"] = sys.stdout  # stderr is shown as if it were an error
@@ -21,12 +21,12 @@ def progress_bar(items=None, *, progress, main=False, **look):
         look.setdefault("leave", main)
         if _in_log():
             progress, look = progress and main, look | _RARE
-    # Given as False, `disable` would outweigh the environment.
+    # An explicit disable=False would override the environment.
     return tqdm(items, **look) if progress else tqdm(items, **look, disable=True)
 
 
 def name_running(bar, *running):
-    """Show beside a bar what is running."""
+    """Show what is running beside a bar."""
     bar.set_postfix_str("; ".join(map(str, running)), refresh=not _in_log())
 
 
@@ -41,8 +41,8 @@ def _in_log():
 
 def thread_map(function, *iterables, desc, unit, progress):
     """Call a function in threads with the items of sized iterables; list its results in order."""
-    # Not tqdm.contrib.concurrent.thread_map: in a notebook, that shows a bar of widgets, which no
-    # stored notebook can show, and warns in red if they are not installed.
+    # Not tqdm.contrib.concurrent.thread_map: in a notebook, it shows a bar made of widgets, which
+    # stored notebooks cannot show, and warns in red if widgets are not installed.
     look = {"total": len(iterables[0]), "desc": desc, "unit": unit, "progress": progress}
     with ThreadPoolExecutor() as pool:
         return list(progress_bar(pool.map(function, *iterables), **look))

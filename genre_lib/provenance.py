@@ -1,4 +1,4 @@
-"""What a number was made with: versions, commit, machine."""
+"""Describe what a number was computed with: versions, commit, machine."""
 
 import collections
 import contextlib
@@ -26,9 +26,9 @@ def commit():
     """Return the commit of the source, marked ``(changed)`` if files differ, or ``"unknown"``."""
     root = Path(__file__).resolve().parent.parent
 
-    # Named, or git would look further up, where a repository need not be the project's.
+    # Without these options, git would also search the folders above, and find another repository.
     place = f"--git-dir={root / '.git'}", f"--work-tree={root}"
-    # A hook, for one, points git at another repository or index.
+    # A hook, for example, points git at another repository or index.
     env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
 
     def git(*arguments):
@@ -44,13 +44,13 @@ def commit():
 
 
 def without_home(text):
-    """Return a text that may be shown to others, with ``~`` for the home folder."""
+    """Replace the home folder in a text with ``~``, so that it can be shown to others."""
     home = os.path.expanduser("~")  # noqa: PTH111 (Path.home() raises an error if there is none)
     return text if home == Path(home).anchor else text.replace(home, "~")
 
 
 def machine():
-    """Describe the machine without naming it: ``system``, ``processor``, ``memory``."""
+    """Describe the machine anonymously: ``system``, ``processor``, ``memory``."""
     memory = psutil.virtual_memory().total / 2**30
     return {
         "system": f"{platform.system()} {platform.machine()}",
@@ -68,7 +68,7 @@ def describe_computations(results):
 
 def _describe_computation(facts):
     computation = facts.get("computation")
-    if computation is None:  # an earlier version kept the backend alone
+    if computation is None:  # an earlier version kept only the backend
         return facts["backend"]
     compiled = "compiled" if computation["compiled"] else "not compiled"
     return "{device}: {backend}, {precision}, ".format(**computation) + compiled

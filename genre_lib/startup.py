@@ -1,4 +1,4 @@
-"""What libraries print as they start, and nobody can act on, is left out."""
+"""Suppress what libraries print as they start and nobody can act on."""
 
 import contextlib
 import importlib.abc
@@ -8,35 +8,35 @@ import re
 import sys
 import tempfile
 
-_LEVEL = "TF_CPP_MIN_LOG_LEVEL"  # of TensorFlow and XLA: 0 all, 3 only what ends the process
+_LEVEL = "TF_CPP_MIN_LOG_LEVEL"  # of TensorFlow and XLA: 0 prints all, 3 only fatal errors
 
 
 def is_verbose():
-    """Return whether the user has asked for everything that is printed."""
+    """Return whether the user has asked to see everything that is printed."""
     return bool(os.environ.get("GENRE_VERBOSE"))
 
 
 def ask_for_everything():
-    """Let this process and those that it starts show everything that is printed."""
+    """Let this process and its child processes show everything that is printed."""
     os.environ["GENRE_VERBOSE"] = "1"
     logging.getLogger("tensorflow").setLevel(logging.NOTSET)
-    if os.environ.get(_LEVEL) == "3":  # any other is the user's own
+    if os.environ.get(_LEVEL) == "3":  # the user has set any other value
         del os.environ[_LEVEL]
 
 
 def quieten_tensorflow():
-    """Let TensorFlow and XLA print only what ends the process; what the user has set wins."""
+    """Let TensorFlow and XLA print only fatal errors, unless the user has set another level."""
     if not is_verbose():
         os.environ.setdefault(_LEVEL, "3")
-        # It advises against compiling many networks, which is what runs are.
+        # It warns of compiling many networks, but every run needs its own.
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
     sys.meta_path.insert(0, _TensorFlowFinder())
 
 
 class _TensorFlowFinder(importlib.abc.MetaPathFinder):
-    """Finds TensorFlow as the others do, and filters what it prints while it is imported."""
+    """Finds TensorFlow as the other finders do, and filters what it prints during its import."""
 
-    # In a notebook, nothing else can: TensorFlow prints lines before it reads its level.
+    # In a notebook, nothing else helps: TensorFlow prints lines before it reads its level.
     def find_spec(self, name, path=None, target=None):
         if name != "tensorflow":
             return None
@@ -66,7 +66,7 @@ def _filtered_stderr():
 
 @contextlib.contextmanager
 def stderr_to(file):
-    """Let all that this process writes to stderr, C++ too, go to a file while the block runs."""
+    """Redirect all that this process writes to stderr, from C++ too, to a file during the block."""
     stderr = os.dup(2)
     try:
         os.dup2(file.fileno(), 2)

@@ -1,11 +1,11 @@
--- What a pandoc document needs to become this report, the same for HTML and for PDF:
+-- Turn a pandoc document into this report, the same way for HTML and PDF:
 -- numbered captions, folded code, no foreign markup. genre_lib/binding/markdown.py writes the classes.
 
 local for_pdf = FORMAT:match("typst") ~= nil
 local count = { Figure = 0, Table = 0 }
 
--- The address of a figure follows its caption and not its number: links stay right when others
--- are added.
+-- The address of a figure depends on its caption, not on its number: links remain valid when
+-- figures are added.
 local taken = {}
 
 local function address_of(kind, caption)
@@ -41,7 +41,7 @@ local function number(element, kind, caption, runs)
   return element
 end
 
--- Markup in a text (a track id, say) is shown, not executed; only harmless tags go through.
+-- Markup in a text (a track id, say) is shown, not executed; only harmless tags pass.
 local harmless = {
   br = true, sub = true, sup = true, b = true, i = true, em = true, strong = true, kbd = true,
   small = true, mark = true, u = true,
@@ -115,7 +115,7 @@ end
 
 local function check_image(image)
   if image.src:match("^%s*%a+://") or image.src:match("^%s*//") then
-    error("the image " .. image.src .. " lies on the network; the report must stand alone: " ..
+    error("the image " .. image.src .. " is on the network; the report must be self-contained: " ..
       "save the image beside the notebook, or draw it with show_figure")
   end
 end
@@ -140,7 +140,7 @@ local function make_table(div)
   for _, block in ipairs(div.content) do
     if block.t == "Table" then tbl = block else caption:insert(block) end
   end
-  if not tbl then error("a table output holds no table: " .. pandoc.utils.stringify(div)) end
+  if not tbl then error("a table output contains no table: " .. pandoc.utils.stringify(div)) end
   return number(tbl, "Table", pandoc.utils.blocks_to_inlines(caption), div.attributes.runs)
 end
 
@@ -149,7 +149,7 @@ local function place_div(div)
   if div.classes:includes("table-output") then return make_table(div) end
   if div.classes:includes("pdf-only") then return for_pdf and div.content or {} end
   if div.classes:includes("html-output") then
-    -- genre_lib/binding/rendering.py puts the real output in the place of this comment.
+    -- genre_lib/binding/rendering.py replaces this comment with the real output.
     local mark = "<!--html-output:" .. div.attributes.number .. "-->"
     return for_pdf and {} or pandoc.RawBlock("html", mark)
   end
@@ -168,14 +168,14 @@ local function place_code(code)
   if for_pdf then return pandoc.CodeBlock(code.text) end -- no colours on paper
 end
 
--- Column widths in Markdown follow the length of a source line; let the contents decide instead.
+-- Column widths in Markdown depend on the length of a source line; let the contents decide instead.
 local function fit_table(tbl)
   tbl.colspecs = tbl.colspecs:map(function(spec) return { spec[1], nil } end)
   if for_pdf then return tbl end -- template.typ chooses the size
   return pandoc.Div({ tbl }, { class = #tbl.colspecs >= 8 and "table-box wide" or "table-box" })
 end
 
--- Without a citation there is nothing to head.
+-- Without a citation, the heading of the references is not needed.
 local function drop_empty_references(doc)
   local cites = false
   doc:walk { Cite = function() cites = true end }

@@ -136,7 +136,7 @@ def test_the_second_says_who_holds_it_and_waits(holder, tmp_path, capsys):
     while "waiting" not in said:
         time.sleep(0.01)
         said += capsys.readouterr().err
-    assert f"lock is held by process {holder.pid} on " in said
+    assert f"lock: held by process {holder.pid} on " in said
     assert not entered.is_set()
     holder.stdin.close()
     thread.join()

@@ -27,7 +27,7 @@ def call(*arguments):
         (["report", "--profile", "full"], "'full' is not one of"),
         (["report", "--jobs", "0"], "0 is not in the range"),
         (["report", "--data", "no/such/folder"], "no/such/folder"),
-        (["report", "--results", "no/such/folder"], "no/such/folder/results.json: is not there"),
+        (["report", "--results", "no/such/folder"], "no/such/folder/results.json: no such file"),
         (["publish", "--out", "out", "--data", "no/such/folder"], "no/such/folder"),
         (["publish"], "Missing option '--out'"),
         (["data", "check", "no/such/folder"], "no/such/folder"),

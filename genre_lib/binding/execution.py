@@ -1,4 +1,4 @@
-"""Notebooks are run with papermill; if a kernel dies, the message says where and why."""
+"""Run notebooks with papermill; if a kernel dies, say where and why."""
 
 import contextlib
 import functools
@@ -24,11 +24,11 @@ from genre_lib.startup import is_verbose
 
 _STAMP = "genre_lib_made_from"  # in the metadata of an executed notebook
 _BECAUSE = {
-    "SIGKILL": "by hand, or by the system because memory ran out: fewer jobs, a smaller batch or a "
-    "narrower profile need less",
+    "SIGKILL": "by hand, or by the system because memory ran out: use fewer jobs, a smaller batch "
+    "or a narrower profile",
     "SIGSEGV": "a fault in compiled code",
     "SIGABRT": "compiled code gave up; its last lines above may say why",
-    "SIGTERM": "somebody asked it to end",
+    "SIGTERM": "on request",
 }
 
 
@@ -39,8 +39,8 @@ class ReportError(RuntimeError):
 def run_notebooks(notebooks, out, parameters, made_from=""):
     """Run notebooks with papermill, one after the other, and return the executed ones in `out`.
 
-    One that is there already, executed with the same parameters from the same text, is left as it
-    is. `made_from` is a text for everything else that its outputs follow from.
+    A notebook that was already executed with the same parameters and the same text is not run
+    again. `made_from` is a text that identifies everything else its outputs depend on.
     """
     folder = out / "notebooks"
     folder.mkdir(parents=True, exist_ok=True)
@@ -67,14 +67,14 @@ def run_notebooks(notebooks, out, parameters, made_from=""):
 
 
 def _warnings(notebook):
-    """Return what an executed notebook warned of, each in its first line."""
+    """Return the first line of each warning in an executed notebook."""
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     printed = "\n".join(output.text for output in outputs if output.get("name") == "stderr")
     return set(re.findall(" UserWarning: (.*)", printed))
 
 
 def _stamp(notebook, parameters, made_from):
-    """Identify what the outputs of a notebook follow from."""
+    """Identify everything that the outputs of a notebook depend on."""
     facts = [notebook.read_text(encoding="utf-8"), parameters, made_from]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
@@ -82,18 +82,18 @@ def _stamp(notebook, parameters, made_from):
 def _read_stamp(target):
     try:
         return nbformat.read(target, as_version=4).metadata.get(_STAMP)
-    except (OSError, ValueError):  # absent, or never finished
+    except (OSError, ValueError):  # missing, or never finished
         return None
 
 
 def _run_notebook(notebook, target, parameters):
-    # Without folders to look into, python3 is the Python that runs this, and not that of a hub.
+    # Without kernel folders, python3 is the Python that runs this, not a hub's.
     kernel = AsyncKernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
     options = {"cwd": notebook.parent, "progress_bar": False}
     if is_verbose():
         options["stderr_file"] = sys.stderr
     elif papermill.log.logger.level == logging.NOTSET:
-        papermill.log.logger.setLevel(logging.ERROR)  # not each notebook takes all parameters
+        papermill.log.logger.setLevel(logging.ERROR)  # not every notebook takes all parameters
     # Papermill reads {...} in a path as a parameter.
     paths = [str(path).replace("{", "{{").replace("}", "}}") for path in (notebook, target)]
     try:
@@ -102,11 +102,11 @@ def _run_notebook(notebook, target, parameters):
     except papermill.PapermillExecutionError as error:
         raise ReportError(
             f"{notebook.name}, cell {error.cell_index + 1}: {error.ename}: {error.evalue}. The "
-            f"notebook as far as it was executed is {target}. Finished runs are kept: mend the "
-            "cause and call again."
+            f"partly executed notebook is {target}. Finished runs are kept: fix the cause and call "
+            "again."
         ) from error
     except RuntimeError as error:
-        # A kernel that dies, or takes too long, while it starts does not raise DeadKernelError.
+        # A kernel that dies or takes too long while it starts does not raise DeadKernelError.
         died = isinstance(error, DeadKernelError)
         where = f"{notebook.name}{_cell(target)}: the kernel {_end(kernel)}"
         raise ReportError(
@@ -114,14 +114,14 @@ def _run_notebook(notebook, target, parameters):
             "unfinished one resumes after its last complete epoch: call again."
         ) from error
     finally:
-        # Papermill leaves a kernel that it was given, and all that this holds, as it is.
+        # Papermill does not shut down a kernel that it was given.
         if kernel.has_kernel:
             run_sync(kernel.shutdown_kernel)(now=True)
 
 
 @contextlib.contextmanager
 def _stderr_held_back(kernel):
-    """Show what the process of a kernel writes to stderr only if it dies."""
+    """Hold back what a kernel's process writes to stderr, and show it only if it dies."""
     with tempfile.TemporaryFile() as file:
         kernel.start_kernel = functools.partial(kernel.start_kernel, stderr=file)
         try:
@@ -133,7 +133,7 @@ def _stderr_held_back(kernel):
 
 
 def _cell(notebook):
-    """Return which cell a notebook was executing, as papermill has noted it."""
+    """Return which cell a notebook was executing, as papermill noted it."""
     try:
         cells = nbformat.read(notebook, as_version=4).cells
     except (OSError, ValueError):
@@ -150,7 +150,7 @@ def _end(kernel):
     process = getattr(kernel.provisioner, "process", None)
     status = process.poll() if process else None
     if status is None:
-        return "died; why is not known"
+        return "died for an unknown reason"
     if status >= 0:
         return f"ended by itself, with exit status {status}"
     try:

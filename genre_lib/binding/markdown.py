@@ -1,7 +1,6 @@
-"""Executed notebooks become one pandoc Markdown document, and that one HTML page and one PDF.
+"""Turn executed notebooks into one pandoc Markdown document, then one HTML page and one PDF.
 
-Whether an output is a figure, a table or a sentence is read from the metadata that
-`genre_lib.display` gave it.
+The metadata set by `genre_lib.display` says whether an output is a figure, a table or a sentence.
 """
 
 import base64
@@ -21,17 +20,18 @@ _MADE_FROM_LINES = 4
 _ANSI_ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 _TEXT_WIDTH_PIXELS = 720  # a figure of this displayed width fills the line
-_TALLEST = 1.25  # of a figure, in text widths: it leaves room for its caption on an A4 page
+_TALLEST = 1.25  # height of a figure, in text widths: its caption still fits on the A4 page
 
 
 def bind(notebooks, out_dir, *, provenance, template_dir, abstract=(), figure=None, **title_page):
-    """Make ``report.html`` and ``report.pdf`` in `out_dir` out of executed notebooks.
+    """Make ``report.html`` and ``report.pdf`` in `out_dir` from executed notebooks.
 
     Page one shows the paragraphs of the abstract, in Markdown, and a figure: PNG, caption and runs.
 
-    Cells tagged ``notebook-only`` stay out. Code is folded in the page and absent from the PDF;
-    ``hide-code`` (and papermill's parameter cells) leave it out of both. Outputs without a role
-    stay out, unless the cell is tagged ``keep-output``. The same input gives the same bytes.
+    Cells tagged ``notebook-only`` are left out. Code is folded in the HTML page and left out of the
+    PDF; the tag ``hide-code`` (and those of papermill's parameter cells) leaves it out of both.
+    Outputs without a role are left out unless the cell is tagged ``keep-output``. The same input
+    gives the same bytes.
     """
     if not notebooks:
         raise ValueError("expected at least one executed notebook to bind, got none")
@@ -65,13 +65,13 @@ class _Builder:
     n_images: int = 0
 
     def front_matter(self, paragraphs, figure) -> str:
-        """Return what stands on the first page below the title."""
+        """Return the content of the first page below the title."""
         blocks = list(paragraphs)
         if figure:
             png, caption, runs = figure
             data, metadata = {"image/png": base64.b64encode(png)}, {"genre_lib": {"runs": runs}}
             blocks.append(self._figure(data, caption, metadata, "page 1"))
-        return "\n\n".join([*blocks, ""])  # a block has to end in a line of its own
+        return "\n\n".join([*blocks, ""])  # a block must end on a line of its own
 
     def add_notebook(self, path: Path) -> None:
         if not path.is_file():
@@ -107,13 +107,13 @@ class _Builder:
             return
         mark = output.metadata.get("genre_lib", {})
         role = mark.get("role")
-        # One line: a caption must not end the block around it.
+        # On one line: a caption must not end the block around it.
         caption = " ".join(mark.get("caption", "").split())
         if role == "figure":
             yield self._figure(output.data, caption, output.metadata, where)
         elif role == "table":
             if "text/markdown" not in output.data:
-                raise BindingError(f"{where}: a table output without text/markdown; run it again")
+                raise BindingError(f"{where}: a table output has no text/markdown; run it again")
             content = f"{caption}\n\n{output.data['text/markdown']}"
             yield _div("table-output", content, _runs_attribute(mark))
         elif role == "text":
@@ -143,7 +143,7 @@ class _Builder:
             png = base64.b64decode(data["image/png"])
             pixels_wide, pixels_high = png_size(png)
         except (KeyError, ValueError) as error:
-            raise BindingError(f"{where}: a figure output without a PNG image ({error})") from error
+            raise BindingError(f"{where}: a figure output has no PNG image ({error})") from error
         self.n_images += 1
         image = self.work / "figures" / f"{self.n_images:03d}.png"
         image.parent.mkdir(exist_ok=True)
@@ -163,7 +163,7 @@ def _refuse_errors(cell, where: str) -> None:
             raise BindingError(
                 f"{where}, which begins with {first_line!r}, ended in "
                 f"{output.ename}: {output.evalue}; "
-                "mend the notebook and run it again before binding the report"
+                "fix the notebook and run it again before binding the report"
             )
 
 
@@ -177,12 +177,12 @@ def _refuse_network(markup: str, where: str) -> None:
     if loads:
         raise BindingError(
             f"{where}: the kept HTML output loads {loads[1]} from the network, but the report "
-            "must stand alone: embed the data, or take the tag keep-output away"
+            "must be self-contained: embed the data, or remove the tag keep-output"
         )
 
 
 def _merged_streams(outputs):
-    """Join neighbours of the same stream into one text, as it was on the screen."""
+    """Join successive outputs of the same stream into one text, as on the screen."""
     merged = []
     for output in map(nbformat.from_dict, outputs):
         before = merged[-1] if merged else {}
@@ -194,7 +194,7 @@ def _merged_streams(outputs):
 
 
 def _terminal_text(text: str) -> str:
-    r"""Return what a terminal shows in the end: no colour codes, lines after their last \r."""
+    r"""Return what a terminal shows in the end: no colour codes, each line after its last \r."""
     lines = _ANSI_ESCAPE.sub("", text).replace("\r\n", "\n").split("\n")
     return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines).strip("\n")
 

@@ -1,7 +1,7 @@
-"""Render Markdown with pandoc to a page that stands alone, and with typst to PDF.
+"""Render Markdown to a self-contained page with pandoc, and to PDF with typst.
 
-Both programs come from pip; no system package, system font (but for scripts that typst's fonts
-lack) or network is needed.
+Both programs come from pip. They need no network, no system package, and no system font except for
+scripts that typst's fonts lack.
 """
 
 import json
@@ -49,7 +49,7 @@ class Document:
 
 
 def render_html(document: Document, template_dir: Path, work: Path) -> Path:
-    """Write ``work/report.html``: one file with images, style and formulas (MathML) inside."""
+    """Write ``work/report.html``: one file with its images, style and formulas (MathML)."""
     options = ["--mathml", "--embed-resources", "--standalone", "--toc", "--toc-depth=2"]
     page = _pandoc(document, template_dir, work, "html5", "template.html", options)
     outputs = document.html_outputs
@@ -61,33 +61,33 @@ def render_html(document: Document, template_dir: Path, work: Path) -> Path:
 
 def render_pdf(document: Document, template_dir: Path, work: Path) -> Path:
     """Write ``work/report.pdf``: A4, with typst's embedded fonts and no time stamp."""
-    # --extract-media brings the images of Markdown cells where typst may read them.
+    # --extract-media puts the images of Markdown cells where typst may read them.
     options = ["--standalone", "--extract-media=media"]
     source = _pandoc(document, template_dir, work, "typst-citations", "template.typ", options)
     typst_path = work / "report.typ"
     typst_path.write_text(source, encoding="utf-8")
     path = work / "report.pdf"
     inputs = {"title": document.title, "authors": ", ".join(document.authors)}
-    # Of the system's fonts, only those that must be: elsewhere the PDF is to be the same.
+    # As few system fonts as possible: the PDF should be the same on every machine.
     (work / "fonts").mkdir(exist_ok=True)
-    for font in find_fonts(source, "DejaVu Sans Mono"):  # which is embedded, too
+    for font in find_fonts(source, "DejaVu Sans Mono"):  # which is embedded as well
         shutil.copy(font.fname, work / "fonts")
     fonts = {"font_paths": [work / "fonts"], "ignore_system_fonts": True}
     try:
         typst.compile(typst_path, output=path, root=work, sys_inputs=inputs, **fonts)
     except RuntimeError as error:
         detail = getattr(error, "diagnostic", "") or str(error)
-        raise BindingError(f"typst could not set the PDF: {detail}") from error
+        raise BindingError(f"typst could not make the PDF: {detail}") from error
     return path
 
 
 def _pandoc(document, template_dir, work, writer, template, options) -> str:
-    """Return what pandoc makes of the document; its warnings are errors here."""
-    # Copied, so that no path of the machine gets into the result.
+    """Return the document as written by pandoc; treat its warnings as errors."""
+    # The template is copied, so that no path of the machine gets into the result.
     (work / "template").mkdir(exist_ok=True)
     for name in _TEMPLATE_FILES:
         if not (template_dir / name).is_file():
-            raise FileNotFoundError(f"{template_dir / name}: absent from the report template")
+            raise FileNotFoundError(f"{template_dir / name}: missing from the report template")
         shutil.copyfile(template_dir / name, work / "template" / name)
     (work / "metadata.json").write_text(json.dumps(_metadata(document)), encoding="utf-8")
     folders = [".", *dict.fromkeys(str(folder) for folder in document.image_folders)]
@@ -115,7 +115,7 @@ def _pandoc(document, template_dir, work, writer, template, options) -> str:
 
 
 def _metadata(document: Document) -> dict:
-    """Return the title page for pandoc, which reads metadata as Markdown: hence the escapes."""
+    """Return the title page for pandoc, escaped because pandoc reads metadata as Markdown."""
     texts = {
         "lang": "en",
         "title": escape_markdown(document.title),

@@ -21,12 +21,10 @@ TITLE = "Music genres from raw waveforms"
 SUBTITLE = "A 1D residual network on GTZAN, trained in three ways: plain, L2, accumulated gradients"
 AUTHORS = ("After a report by R. Donati and A. Borsatto, 2021/22",)
 DEMO_NOTICE = (
-    "This report was made from the demo corpus: synthetic sounds, made on the spot. It proves that "
-    "everything works, and says nothing about music."
+    "This report was made from the demo corpus, which consists of synthetic sounds. It shows that "
+    "everything works, but says nothing about music."
 )
-FIGURE_CAPTION = (
-    "What came out: accuracy with 95% intervals; hollow, what the original reports for GTZAN."
-)
+FIGURE_CAPTION = "Accuracy with 95% intervals. Hollow markers: what the original reports for GTZAN."
 _ENVIRONMENT = {
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",
     "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
@@ -36,11 +34,11 @@ _ENVIRONMENT = {
 def make_report(profile=None, data=None, out="report/build", home=None):
     """Run all notebooks, bind the report into `out`, and return its HTML page and its PDF.
 
-    At the end, print where they are, what came out, how long it took, and what to try next.
+    At the end, print where they are, the main result, how long it took, and what to try next.
 
-    All runs that are missing are trained first, then the notebooks show them. Kept runs are not
-    trained again, nor is a notebook executed again that would show the same; a call after one that
-    was killed resumes where that stopped. If another process makes a report in the same folder,
+    All missing runs are trained first, then the notebooks show them. Kept runs are not trained
+    again, and a notebook that would show the same is not executed again; after a killed call, the
+    next one resumes where it stopped. If another process is making a report in the same folder,
     this one waits for it. `profile`, `data` and `home` are those of
     `genre_lib.workspace.open_workspace`.
 
@@ -52,8 +50,8 @@ def make_report(profile=None, data=None, out="report/build", home=None):
     notebooks = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
     if not notebooks:
         raise ReportError(
-            f"{ROOT}: the notebooks, which the report is made of, are not there. An installed "
-            "package lacks them: clone the repository, and call make report in it."
+            f"{ROOT}: no notebooks found. The report is made from them, and an installed package "
+            "does not include them: clone the repository, and call make report in it."
         )
     out = Path(out).expanduser().resolve()
     home = Path(home or os.environ.get("GENRE_HOME") or ROOT).expanduser().resolve()
@@ -61,7 +59,7 @@ def make_report(profile=None, data=None, out="report/build", home=None):
         data = str(Path(data).expanduser().resolve())  # notebooks run in another folder
     # Opened here first, so that a wrong path or profile is reported at once, not by a notebook.
     workspace = open_workspace(profile, data, home)
-    # Kernels and workers inherit these: a process that takes a whole GPU leaves nothing to others.
+    # Kernels and workers inherit these: a process that takes a whole GPU leaves the others nothing.
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     os.environ["GENRE_HOME"] = str(home)
@@ -102,7 +100,7 @@ def suggest(workspace, data):
     data = shlex.quote(str(data))
     if workspace.is_demo:
         music = "make report PROFILE=laptop DATA=path/to/genres OUT=report/mine"
-        return [("make lab", "the notebooks, to read and change"), (music, "on music of your own")]
+        return [("make lab", "the notebooks, to read and change"), (music, "your own music")]
     if not workspace.has_audio:
         audio = f"make report PROFILE={profile} DATA=path/to/genres OUT=report/mine"
         return [(f"GENRE_DATA={data} make lab", "the same in notebooks"), (audio, "train it again")]
@@ -114,7 +112,7 @@ def suggest(workspace, data):
 
 
 def page_one(headline):
-    """Return the abstract, and the figure that carries it, with its caption and its runs."""
+    """Return the abstract, and its figure with caption and runs."""
     figure = None
     if len(headline.rows):
         drawn = accuracies(headline.rows, headline.original, headline.chance)
@@ -123,7 +121,7 @@ def page_one(headline):
 
 
 def identify(workspace):
-    """Return a text that changes with whatever the notebooks' outputs follow from."""
+    """Return a text that changes with everything that the notebooks' outputs depend on."""
     sources = [ROOT / "genre_lib", ROOT / "report" / "published" / "benchmarks"]
     files = sorted(p for folder in sources for p in folder.rglob("*.*") if p.suffix != ".pyc")
     runs = workspace.kept.load_all(workspace.planned()).values()

@@ -14,7 +14,7 @@ import soxr
 
 from genre_lib.waveform import FULL_SCALE, SAMPLE_RATE
 
-# What libsndfile calls a file with such a suffix; nothing, if it reads none of them.
+# libsndfile's name for the format of each suffix; empty if it cannot read that format.
 AUDIO_SUFFIXES = {
     ".wav": "WAV", ".w64": "W64", ".au": "AU", ".snd": "AU", ".flac": "FLAC", ".mp3": "MP3",
     ".mp2": "MP3", ".ogg": "OGG", ".oga": "OGG", ".opus": "OGG", ".aif": "AIFF", ".aiff": "AIFF",
@@ -31,17 +31,17 @@ LOWEST_RATE, HIGHEST_RATE = 1_000, 768_000  # Hz; a header with another rate is 
 # converted block by block, so it is never in memory as stored.
 _BLOCK = 1 << 18
 
-# How a sound begins, by libsndfile's format: where files were joined, it stands inside, too, and
-# libsndfile stops before it. (Joined wav and aiff files are refused by it.)
+# How a sound begins, by libsndfile's format. In joined files, these bytes also occur inside, and
+# libsndfile stops before them. (It refuses joined wav and aiff files.)
 _BEGINNINGS = {
     "FLAC": re.compile(rb"fLaC[\0\x80]\0\0\x22"),
     "OGG": re.compile(rb"OggS\0\x02"),
     "AU": re.compile(rb"\.snd\0\0\0"),
 }
-_TOGETHER = 1 << 10  # bytes; nearer beginnings are those of one Ogg stream's parts
+_TOGETHER = 1 << 10  # bytes; closer beginnings belong to parts of one Ogg stream
 _MP3_FRAME = re.compile(rb"\xff[\xe2\xe3\xf2-\xf7\xfa-\xfd][\x10-\xeb]")
-_MP3_HEADER = re.compile(rb"Xing|Info")  # in the first frame, 36 bytes from its beginning at most
-_MP3_TRIES = 10  # that many places of a file may look like a frame without being one
+_MP3_HEADER = re.compile(rb"Xing|Info")  # at most 36 bytes into the first frame
+_MP3_TRIES = 10  # so many places in a file may look like a frame without being one
 _FAR = 1 << 40  # bytes
 _PADDING = SAMPLE_RATE // 10  # an mp3 encoder adds less than that to the length in its header
 
@@ -79,16 +79,16 @@ class _Endless(io.BytesIO):
     def readinto(self, buffer):
         if self.tell() < _FAR // 2:
             return super().readinto(buffer)
-        buffer[:] = bytes(len(buffer))  # a tag is looked for at the end, and has to be readable
+        buffer[:] = bytes(len(buffer))  # libsndfile reads the end, in search of a tag
         return len(buffer)
 
 
 def open_sounds(path):
-    """Yield the sounds of a regular file, nearly always one; each is to be read before the next.
+    """Yield the sounds of a regular file, nearly always one; read each before asking for the next.
 
-    Raises OSError, or SoundFileError.
+    Raises OSError or SoundFileError.
     """
-    # libsndfile reports a missing or unreadable file as "System error", and waits forever at a
+    # libsndfile reports a missing or unreadable file as "System error", and waits for ever on a
     # named pipe.
     path = Path(path)
     if not stat.S_ISREG(path.stat().st_mode):
@@ -125,15 +125,15 @@ def _mp3_sounds(content):
         except soundfile.SoundFileError:
             tries, end = tries - 1, begin + 1
     if not sounds:
-        raise soundfile.SoundFileError("no sound is found in it")
+        raise soundfile.SoundFileError("it contains no sound")
 
 
 def read_audio(path):
     """Read a file as mono int16 samples at 22 050 Hz, or raise an `AudioError`.
 
     Channels are averaged, and other rates are converted with soxr's high-quality setting. A mono
-    16-bit file at 22 050 Hz, such as GTZAN's, is read bit for bit. A file that ends before its
-    header says so is read as far as it goes, and one of several sounds, joined, to its end.
+    16-bit file at 22 050 Hz, such as GTZAN's, is read bit for bit. A file shorter than its
+    header says is read as far as it goes, and a file of several joined sounds to its end.
     """
     parts = []
     try:
@@ -154,27 +154,27 @@ def read_audio(path):
 
 def _reason(path, error):
     if AUDIO_SUFFIXES.get(suffix := Path(path).suffix.lower()) == "":
-        return f"{suffix} files are not read; convert it to wav, flac, ogg or mp3"
+        return f"{suffix} files are not supported; convert it to wav, flac, ogg or mp3"
     # libsndfile's message repeats the path; the reason follows the last colon.
     reason = str(error).rsplit(": ", 1)[-1].rstrip(".")
-    # This is what it says of an mp3 file without mp3 frames; `open_sounds` has seen that it exists.
-    return "no sound is found in it" if reason.startswith("File does not exist") else reason
+    # It says this of an mp3 file without mp3 frames; `open_sounds` has checked that it exists.
+    return "it contains no sound" if reason.startswith("File does not exist") else reason
 
 
 def _check_header(path, file):
     if file.format == "RAW":
-        # libsndfile takes any file called .au without a header for mu-law.
-        raise AudioError(path, "undecodable", "no header of a sound file")
+        # libsndfile takes any .au file without a header for mu-law.
+        raise AudioError(path, "undecodable", "it has no header")
     if not LOWEST_RATE <= file.samplerate <= HIGHEST_RATE:
         rate = f"a sample rate of {file.samplerate} Hz, expected {LOWEST_RATE} to {HIGHEST_RATE}"
         raise AudioError(path, "undecodable", rate)
 
 
 def _blocks(path, file, dtype):
-    # Not file.blocks(): if a file ends before its header says so, that fills the last block with
-    # uninitialised memory. And not all at once: the header, true or not, decides how much that is.
+    # Not file.blocks(): if a file is shorter than its header says, it fills the last block with
+    # uninitialised memory. Not all at once either: a false header may announce any length.
     frames, size = 0, max(1, _BLOCK // file.channels)
-    # What follows the announced length may be another sound, which the decoder would stumble over.
+    # What follows the announced length may be another sound, on which the decoder would stumble.
     while len(block := file.read(min(size, file.frames - frames), dtype, always_2d=True)):
         frames += len(block)
         if frames > LONGEST * file.samplerate:

@@ -16,7 +16,7 @@ from genre_lib.progress import thread_map
 from genre_lib.waveform import FULL_SCALE, SAMPLE_RATE
 
 # Per fault: the genre of the faulty track, and the genre that it repeats or is really played as.
-# Two faults are those of GTZAN: a reggae track with noise, and a jazz file that cannot be decoded.
+# Two faults also occur in GTZAN: a reggae track with noise, and a jazz file that cannot be decoded.
 _FAULTS = {
     "exact_repetition": [("blues", "blues"), ("jazz", "jazz"), ("pop", "pop"), ("rock", "metal")],
     "same_recording": [(genre, genre) for genre in ("classical", "disco", "hiphop", "reggae")],
@@ -30,16 +30,16 @@ _FAULTS = {
 }  # fmt: skip
 _FEWEST_TRACKS, _FEWEST_SECONDS, _SHORT_SECONDS = 6, 8, 0.8
 _TRACKS_OF_A_BAND = 3
-_VERSION = {"version": 2}  # to be raised with every change of the sound
+_VERSION = {"version": 2}  # raise this whenever the sound changes
 
 
 def make_demo_corpus(folder, tracks_per_genre=18, seconds=9.0, seed=0, progress=True):
-    """Make the demo corpus in a folder, unless it is there, and return its planted faults.
+    """Make the demo corpus in a folder unless it exists, and return its planted faults.
 
     The folder holds ``genres/<genre>/<genre>.00000.wav`` (mono, 16 bit, 22 050 Hz),
     ``artists.csv`` (who plays each track), ``truth.csv`` (the faults) and ``demo.json`` (the
     arguments). It is written completely or not at all, and the same arguments give the same bytes.
-    A demo corpus that an earlier version made is replaced.
+    A demo corpus made by an earlier version is replaced.
     """
     folder = Path(folder)
     if tracks_per_genre < _FEWEST_TRACKS or seconds < _FEWEST_SECONDS:
@@ -74,7 +74,7 @@ def _is_there(folder, wanted):
     if found != wanted:
         raise FileExistsError(
             f"{folder}: expected nothing, or the demo corpus made with {wanted}; found "
-            f"{f'one made with {found}' if found else 'something else'}. Move it away or choose "
+            f"{f'one made with {found}' if found else 'other files'}. Move it away or choose "
             "another folder."
         )
     return version == _VERSION
@@ -93,7 +93,7 @@ def _write(folder, tracks_per_genre, seconds, seed, progress):
             track, source = (genre, tracks_per_genre - planted[genre]), (other, repeated[other])
             repeated[other] += 1
             truth.append(_plant(folder, fault, track, source, seconds, seed))
-            if other:  # the artist of what it repeats, or one of the genre that it is played as
+            if other:  # the artist of the track it repeats, or one of the genre it is played as
                 player = (other, track[1]) if fault == "mislabeled" else source
                 artists[_path(folder, *track).stem] = _artist(*player)
     table = pd.DataFrame(truth, columns=["track_id", "fault", "other_track_id", "detail"])
@@ -158,5 +158,5 @@ def _path(folder, genre, number):
 
 
 def _rng(seed, genre, number, purpose=""):
-    # Seeded by name: no track depends on how many there are, or on the order they are made in.
+    # Seeded by name: no track depends on how many there are or in which order they are made.
     return np.random.default_rng([seed, number, *f"{genre} {purpose}".encode()])

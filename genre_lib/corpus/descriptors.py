@@ -9,7 +9,7 @@ from genre_lib.corpus.store import track_reader
 from genre_lib.progress import thread_map
 from genre_lib.waveform import FULL_SCALE, SAMPLE_RATE
 
-_FEATURES = 1  # counts what changes those of `measure_features`, which are kept
+_FEATURES = 1  # raise this whenever the features change: `measure_features` keeps them
 
 
 def describe_tracks(tracks):
@@ -17,7 +17,7 @@ def describe_tracks(tracks):
 
     Parameters
     ----------
-    tracks : pandas.DataFrame, usable tracks from `load_corpus` or of a workspace
+    tracks : pandas.DataFrame, usable tracks from `load_corpus` or a workspace
 
     Returns
     -------
@@ -42,10 +42,10 @@ def _describe(samples):
 
 
 def measure_features(store, cache, progress=True):
-    """Measure what classifiers of music are usually given, means and deviations over the frames.
+    """Measure the features that music classifiers usually take: means and deviations over frames.
 
-    Returns a table, indexed by track id, that the folder `cache` keeps by the fingerprint of the
-    store: of the first 30 s, 20 MFCCs and their changes, chroma, spectral contrast, centroid,
+    Returns a table indexed by track id, kept in the folder `cache` by the fingerprint of the store.
+    It describes the first 30 s: 20 MFCCs and their changes, chroma, spectral contrast, centroid,
     bandwidth and roll-off, zero crossings and level (``mfcc 1 mean``, ``mfcc 1 deviation`` ...).
     """
     table = Memory(cache, verbose=0).cache(_measure_all, ignore=["store", "progress"])
@@ -60,7 +60,7 @@ def _measure_all(fingerprint, version, store, progress):
 
 
 def _measure(samples):
-    # An excerpt of GTZAN; the spectrogram of an hour would take gigabytes.
+    # As long as an excerpt of GTZAN; the spectrogram of an hour would take gigabytes.
     samples = samples[: 30 * SAMPLE_RATE].astype(np.float32) / FULL_SCALE
     spectrum, of = np.abs(librosa.stft(samples)), librosa.feature
     sound = {"S": spectrum, "sr": SAMPLE_RATE}

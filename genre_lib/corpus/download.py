@@ -1,4 +1,4 @@
-"""Download GTZAN's archive, resume it where it was cut off, check it and unpack it."""
+"""Download GTZAN's archive, resuming where it was cut off, then check and unpack it."""
 
 import gzip
 import tarfile
@@ -12,7 +12,7 @@ from urllib3.exceptions import HTTPError
 from genre_lib.files import locked, remove_leftovers, scratch_folder
 from genre_lib.progress import progress_bar
 
-# The address that GTZAN's authors gave no longer answers.
+# The address published by GTZAN's authors no longer answers.
 URL = "https://huggingface.co/datasets/marsyas/gtzan/resolve/main/data/genres.tar.gz"
 CHECKSUM = "5b3d6dddb579ab49814ab86dba69e7c7"  # MD5, from the GTZAN loader of mirdata
 
@@ -23,7 +23,7 @@ MAX_BYTES, MAX_MEMBERS = 4_000_000_000, 20_000
 _ALGORITHMS = {32: "md5", 64: "sha256"}  # by the number of hexadecimal digits
 _CHUNK = 1 << 16  # bytes; at most this much is lost when the connection is cut off
 _TIMEOUT = (30, 60)  # seconds: to connect, and between two pieces of the answer
-_LONGEST_READ = 1 << 20  # bytes; tarfile copies in smaller pieces, and a header is smaller
+_LONGEST_READ = 1 << 20  # bytes; tarfile copies in smaller pieces, and headers are smaller
 
 
 class DownloadError(RuntimeError):
@@ -31,10 +31,10 @@ class DownloadError(RuntimeError):
 
 
 def fetch_gtzan(folder, *, url=URL, checksum=CHECKSUM, progress=True):
-    """Download an archive of GTZAN and unpack it as ``genres/``; return False if that is there.
+    """Download an archive of GTZAN and unpack it as ``genres/``; return False if that exists.
 
-    A download that was cut off is resumed by the next call, from this or another address.
-    ``genres/`` is whole or absent. About 2.6 GB are needed, half of that only during the call.
+    The next call resumes a download that was cut off, from this or another address. ``genres/`` is
+    either complete or absent. The call needs about 2.6 GB, half of that only while it runs.
     """
     folder, checksum = Path(folder).expanduser(), checksum.lower()
     algorithm = _ALGORITHMS.get(len(checksum))
@@ -67,10 +67,10 @@ def fetch_gtzan(folder, *, url=URL, checksum=CHECKSUM, progress=True):
 
 
 def _download(url, archive, progress):
-    # Not pooch.retrieve, which restarts a download that was cut off: an hour's work here.
+    # Not pooch.retrieve, which restarts a download that was cut off: this one may take an hour.
     begin = archive.stat().st_size if archive.is_file() else 0
     with _request(url, begin) as response:
-        # A server without ranges sends everything, with another status.
+        # A server without range support sends everything, with another status.
         begin = begin if response.status_code == requests.codes.partial_content else 0
         length = response.headers.get("Content-Length", "")
         total = begin + int(length) if length.isdecimal() else None
@@ -78,7 +78,7 @@ def _download(url, archive, progress):
         bar = progress_bar(initial=begin, total=total, main=True, **shown)
         with archive.open("ab" if begin else "wb") as file, bar:
             try:
-                # Undecoded: some servers call the compression of the archive one of the transfer.
+                # Undecoded: some servers declare the archive's compression as the transfer's.
                 for chunk in response.raw.stream(_CHUNK, decode_content=False):
                     bar.update(file.write(chunk))
             except HTTPError as error:
@@ -89,7 +89,7 @@ def _download(url, archive, progress):
 
 
 def _request(url, begin):
-    # As stored: a range of a compressed transfer would be another range.
+    # Uncompressed: a range of a compressed transfer would cover other bytes.
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={begin}-"} if begin else {})
     try:
         response = requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT)
@@ -99,7 +99,7 @@ def _request(url, begin):
             "call again; what has been downloaded is kept. Another address: --url."
         ) from error
     if response.status_code == requests.codes.requested_range_not_satisfiable and begin:
-        # What is kept is as long as the archive or longer, and yet not the archive.
+        # The kept part is as long as the archive or longer, but is not the archive.
         response.close()
         return _request(url, 0)
     if not response.ok or response.headers.get("Content-Type", "").startswith("text/html"):
@@ -128,7 +128,7 @@ def _verify(url, archive, algorithm, checksum):
         raise DownloadError(
             f"{url}: the {algorithm} of the {size} bytes received is {found}, expected {checksum}. "
             "They have been removed: call again to restart. If the result is the same, this is "
-            "another archive: name another address with --url, or, if you trust this one, its "
+            "another archive: give another address with --url or, if you trust this one, its "
             "checksum with --checksum."
         )
 
@@ -141,13 +141,13 @@ def _unpack(archive, target, progress):
             roots = [path for path in beside.iterdir() if not path.name.startswith(".")]
             if not roots:
                 raise DownloadError("the archive is empty. Expected genre folders with audio.")
-            # A single folder around everything becomes genres/, whatever its name.
+            # A single folder around everything becomes genres/, whatever its name is.
             alone = len(roots) == 1 and roots[0].is_dir()
             (roots[0] if alone else beside).rename(target)
     except DownloadError as error:
         archive.unlink()
         raise DownloadError(
-            f"{error} Nothing was unpacked, and the archive has been removed; name another with "
+            f"{error} Nothing was unpacked, and the archive has been removed; give another with "
             "--url and --checksum."
         ) from error
 
@@ -155,8 +155,8 @@ def _unpack(archive, target, progress):
 class _Archive(gzip.GzipFile):
     """A gzipped archive that refuses to be read into memory by the gigabyte."""
 
-    # A long name is a member of its own, before the one that it names, and tarfile reads it at once
-    # whatever its size: the limits in `_extract` come too late for that.
+    # A long name is a member of its own before the member that it names, and tarfile reads it at
+    # once, whatever its size: the limits in `_extract` come too late for that.
     def read(self, size=-1):
         if not 0 <= size <= _LONGEST_READ:
             raise DownloadError(f"the archive holds a name of {size} bytes. Expected short ones.")

@@ -1,4 +1,4 @@
-"""Which tracks train, which validate, which test."""
+"""Divide tracks into partitions: which ones train, which validate and which test."""
 
 from typing import NamedTuple
 
@@ -34,30 +34,30 @@ def rotations(n_partitions=6):
     Rotation(index=4, train=4, valid=5, test=0)
     """
     if n_partitions < 3:
-        raise ValueError(f"n_partitions={n_partitions}: a rotation needs 3 partitions or more.")
+        raise ValueError(f"n_partitions={n_partitions}: a rotation needs at least 3 partitions.")
     n = n_partitions
     return [Rotation(k, k, (k + 1) % n, (k + 2) % n) for k in range(n)]
 
 
 def require_divisible(corpus, n_partitions, where):
-    """Raise CorpusError, with the folder `where`, if the corpus cannot be divided so."""
+    """Raise CorpusError, naming the folder `where`, if the corpus cannot be divided like this."""
     counts = (corpus["status"] == "ok").groupby(corpus["genre"]).sum().to_dict()
     if reason := indivisible(counts, n_partitions):
         raise CorpusError(f"{where}: cannot be trained on: {reason} ({describe_left_out(corpus)}.)")
 
 
 def indivisible(counts, n_partitions=6, what="usable tracks"):
-    """Say why genres with these counts (a dict) cannot be divided; an empty text if they can."""
+    """Say why genres with these counts (a dict) cannot be divided; return "" if they can."""
     if len(counts) < 2:
         return f"{next(iter(counts), 'none')} is the only genre. Add another."
     few = [f"{genre} ({n})" for genre, n in counts.items() if n < n_partitions]
     advice = "Add tracks, remove the folder of the genre, or use fewer partitions."
-    message = f"{', '.join(few)} with fewer {what} than the {n_partitions} partitions. {advice}"
+    message = f"fewer {what} than the {n_partitions} partitions: {', '.join(few)}. {advice}"
     return message if few else ""
 
 
 def make_partitions(tracks, n_partitions=6, seed=0, groups=None):
-    """Divide the tracks into partitions with the genres evenly represented in each.
+    """Divide the tracks into partitions, with the genres evenly represented in each.
 
     Parameters
     ----------

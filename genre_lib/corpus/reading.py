@@ -1,4 +1,4 @@
-"""Each file of a folder is decoded once; what was found is kept until the file changes."""
+"""Decode each file of a folder once, and keep what was found until the file changes."""
 
 import contextlib
 import functools
@@ -19,7 +19,7 @@ from genre_lib.progress import thread_map
 LOCK, DECODED = ".stores.lock", "decoded"
 FOUND = ["n_samples", "status", "detail", "sha256", "artist", "title"]
 
-# What was read by another version may differ.
+# Another version may read a file differently.
 _READER = f"2, libsndfile {soundfile.__libsndfile_version__}, soxr {soxr.__version__}"
 
 
@@ -31,8 +31,8 @@ def digest(samples):
 def read_files(paths, folder, cache=None, progress=True):
     """Return what is found in each file, as lists in the order of `FOUND`.
 
-    With the folder `cache`, only files are decoded that are new or changed since the last call for
-    the same `folder`; their samples lie there, for the store, until it is built.
+    With a folder `cache`, only files that are new or changed since the last call for the same
+    `folder` are decoded; their samples stay in `cache` until the store is built from them.
     """
     look = {"desc": "Reading", "unit": "track", "progress": progress}
     if cache is None:
@@ -52,7 +52,7 @@ def read_files(paths, folder, cache=None, progress=True):
 
 
 def _recall(place, paths):
-    """Return for each file its stamp and what was found in it; None for one that is to be read."""
+    """Return the stamp of each file and what was found in it; None for a file yet to be read."""
     try:
         signature, _, text = place.read_text().partition("\n")
     except (OSError, ValueError):
@@ -76,7 +76,7 @@ def _stamp(path):
 
 
 def _read_new(decoded, path, row):
-    # The stamp first: a file that changes while it is read is read again next time.
+    # The stamp comes first: a file that changes while it is read is read again next time.
     return row or [_stamp(path), _inspect(path, decoded)]
 
 
@@ -89,7 +89,7 @@ def _inspect(path, decoded=None):
     if np.ptp(samples) == 0:
         return [n, "silent", f"all {n} samples are {samples[0]}", sha256, *tags]
     if decoded:
-        # Whoever reads them compares the digest, and decodes again if they are not whole.
+        # The reader compares the digest, and decodes the file again if they are incomplete.
         with contextlib.suppress(OSError):
             decoded.mkdir(parents=True, exist_ok=True)
             np.save(decoded / f"{sha256}.npy", samples)

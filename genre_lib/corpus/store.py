@@ -1,4 +1,4 @@
-"""All audio in one memory-mapped file, and the window that slides over it."""
+"""Store all audio in one memory-mapped file, and slide a window over it."""
 
 import contextlib
 import functools
@@ -22,7 +22,7 @@ _DAMAGES = (OSError, EOFError, KeyError, TypeError, ValueError)  # what damaged 
 
 
 def segment_starts(n_samples, window=WINDOW, hop=None, max_segments=MAX_SEGMENTS):
-    """Return where the segments of a track begin; what is left at its end is dropped.
+    """Return where the segments of a track begin; the rest at its end is dropped.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class TrackTable:
         self.genres, self.fingerprint = genres, fingerprint
 
     def segments(self, track_ids=None, *, window=WINDOW, hop=None, max_segments=MAX_SEGMENTS):
-        """List the segments of all tracks, or of those given in their order, one row each.
+        """List the segments of all tracks, or of the given ones in their order, one row each.
 
         Columns: ``track_id``, ``label``, ``segment`` (its number in the track) and ``start`` (its
         first sample in the store). `segment_starts` explains the window, the hop and the limit.
@@ -95,7 +95,7 @@ class SegmentStore(TrackTable):
 
     def __init__(self, folder):
         facts = json.loads((folder / _FACTS).read_text())
-        # Text as it is: a genre may be called "NA".
+        # Text is read as it is: a genre may be called "NA".
         names = {"track_id": str, "genre": str}
         tracks = pd.read_csv(folder / _TRACKS, dtype=names, keep_default_na=False)
         super().__init__(tracks, facts["genres"], facts["fingerprint"])
@@ -103,7 +103,7 @@ class SegmentStore(TrackTable):
         self.samples = np.load(folder / _SAMPLES, mmap_mode="r", allow_pickle=False)
 
     def __reduce__(self):
-        # By place, as the samples may be gigabytes: another process maps the file itself.
+        # By path, because the samples may be gigabytes: another process maps the file itself.
         return type(self), (self.folder.resolve(),), {"tracks": self.tracks}
 
     def read(self, starts, window=WINDOW):
@@ -127,8 +127,8 @@ def track_reader(tracks):
 def build_store(corpus, folder="cache", *, progress=True):
     """Write all usable audio of a corpus into one file, unless that exists, and open it.
 
-    A store is named by the fingerprint of its corpus: unchanged audio finds its store again,
-    changed audio makes another one. A store is written completely or not at all.
+    A store is named after the fingerprint of its corpus: unchanged audio finds its store again,
+    and changed audio makes another. A store is written completely or not at all.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ def build_store(corpus, folder="cache", *, progress=True):
     """
     tracks = usable(corpus)
     if tracks.empty:
-        raise ValueError(f"none of the tracks can be used: {describe_left_out(corpus)}.")
+        raise ValueError(f"no track can be used: {describe_left_out(corpus)}.")
     table = TrackTable(tracks, genre_names(corpus), fingerprint(corpus))
     folder = Path(folder)
     place, decoded = folder / f"store-{table.fingerprint}-{_FORMAT}", folder / DECODED
@@ -178,7 +178,7 @@ def _open_stores(folder):
 
 
 def _find_samples(track, folder, stores):
-    """Return the samples of a track: those kept in the folder, or decoded once more."""
+    """Return the samples of a track, kept in the folder or decoded once more."""
     sources = [lambda: np.load(folder / DECODED / f"{track.sha256}.npy", allow_pickle=False)]
     sources += [functools.partial(store.read_track, track.track_id) for store in stores]
     for source in sources:
@@ -188,16 +188,16 @@ def _find_samples(track, folder, stores):
     audio = read_audio(track.path)
     if digest(audio) != track.sha256:
         raise ValueError(
-            f"{track.path}: has other samples now ({len(audio)}) than when the corpus was read "
-            f"({track.n_samples}). Leave the audio alone while the store is built, and call again."
+            f"{track.path}: its audio has changed since the corpus was read ({len(audio)} samples, "
+            f"then {track.n_samples}). Do not touch it while the store is built, and call again."
         )
     return audio
 
 
 def _copy_track(target, header, stores, offset, track):
     audio = _find_samples(track, target.parents[1], stores)
-    # Written, not mapped: mapped pages count as memory of this process, and on a full disk a mapped
-    # file ends the process instead of raising an error.
+    # Written, not mapped: mapped pages count as memory of this process, and on a full disk a write
+    # to a mapped file ends the process instead of raising an error.
     with target.open("r+b") as file:
         file.seek(header + audio.itemsize * offset)
         file.write(audio.astype("<i2", copy=False))

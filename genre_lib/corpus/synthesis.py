@@ -2,7 +2,7 @@
 
 A genre is a recipe of tempo, rhythm, harmony and timbre: a row of ``recipes.csv``. Each of its
 bands has a sound of its own, and each track of a band differs a little. Both are drawn at random,
-so that a genre has to be learned, and a band can be recognised in its place.
+so that a genre has to be learned, and a band can be recognised instead.
 """
 
 import functools
@@ -17,7 +17,7 @@ from genre_lib.waveform import FULL_SCALE, SAMPLE_RATE
 
 # The columns of a recipe:
 # - slowest, fastest: tempo, in beats per minute;
-# - chords: one per bar, as semitones above the key, a colon, and a sign from CHORDS;
+# - chords: one per bar, as semitones above the key, a colon, and a symbol from CHORDS;
 # - comp (the chords), bass, kick, snare, hat: patterns of sixteen steps, a bar of 4/4, in which x
 #   plays and . rests; an instrument without a pattern does not play;
 # - octave, rolloff of the chords: octave 4 begins at middle C; overtone n has the amplitude
@@ -28,7 +28,7 @@ from genre_lib.waveform import FULL_SCALE, SAMPLE_RATE
 _TABLE = pd.read_csv(Path(__file__).with_name("recipes.csv"), keep_default_na=False)
 RECIPES = {recipe.genre: recipe for recipe in _TABLE.itertuples(index=False, name="Recipe")}
 
-# Semitones above the root, by the sign of the chord.
+# Semitones above the root, by the symbol of the chord.
 CHORDS = {
     "": (0, 4, 7), "m": (0, 3, 7), "7": (0, 4, 7, 10),
     "maj7": (0, 4, 7, 11), "m7": (0, 3, 7, 10), "5": (0, 7, 12),
@@ -36,7 +36,7 @@ CHORDS = {
 
 
 class Band(NamedTuple):
-    """What the tracks of a synthetic artist have in common: a recipe of its own, and its mixing."""
+    """What the tracks of a synthetic artist have in common: its own recipe and its mixing."""
 
     recipe: tuple
     chords: float
@@ -135,7 +135,7 @@ def _drums(recipe, onsets, n_samples, rng):
     sweep = 2 * np.pi * (48 * time + 2.2 * (1 - np.exp(-time / 0.03)))
     kick = np.sin(sweep) * np.exp(-time / 0.11)
     snare = (0.5 * noise + 0.6 * np.sin(2 * np.pi * 185 * time)) * np.exp(-time / 0.07)
-    # The difference of noise is brighter than noise: a cymbal.
+    # Differenced noise is brighter than noise: a cymbal.
     hat = 0.35 * np.diff(noise, prepend=0) * np.exp(-time / recipe.ring)
     out = np.zeros(n_samples)
     for pattern, sound in ((recipe.kick, kick), (recipe.snare, snare), (recipe.hat, hat)):

@@ -28,22 +28,22 @@ class CorpusError(ValueError):
 def load_corpus(folder, *, min_samples=WINDOW, progress=True, cache=None):
     """Find the tracks in a folder, read each of them once, and say which can be used.
 
-    All layouts in which GTZAN is distributed are understood: ``genres/<genre>/``, Kaggle's
+    It reads all layouts in which GTZAN is distributed: ``genres/<genre>/``, Kaggle's
     ``Data/genres_original/<genre>/``, and plain ``<genre>/``; `folder` may be at any of these
-    levels. The audio of a genre may lie in folders below, such as those of artists. A broken file
-    never raises an error: its row says what is wrong. A folder that is not a corpus, or whose
-    layout could mean two things, raises CorpusError.
+    levels. A genre may have subfolders, one per artist for example. A broken file never raises an
+    error: its row says what is wrong. A folder that is not a corpus, or whose layout is ambiguous,
+    raises CorpusError.
 
-    Artists and titles are those of the files' tags, unless a table in `folder`, ``artists.csv`` or
-    another, names them in the columns ``track_id``, ``artist`` and, if it likes, ``title``.
+    Artists and titles come from the files' tags, unless a CSV table in `folder` (``artists.csv`` or
+    another) names them in the columns ``track_id``, ``artist`` and, optionally, ``title``.
 
     Parameters
     ----------
     folder : str or Path, the folder with the audio
     min_samples : int, fewest samples (at 22 050 Hz) of a track that is not ``"too short"``
     progress : bool, whether to show a progress bar
-    cache : str or Path, a folder where what was read is kept, so that unchanged files are not
-        decoded again; by default nothing is kept
+    cache : str or Path, a folder that keeps what was read, so that unchanged files are not decoded
+        again; by default nothing is kept
 
     Returns
     -------
@@ -93,8 +93,8 @@ def count_tracks(corpus):
     Returns
     -------
     pandas.DataFrame, one row per genre with a usable track
-        ``genre``, ``files`` (all), ``tracks`` (usable), and the seconds of the ``shortest`` and the
-        ``longest`` usable track.
+        ``genre``, ``files`` (all), ``tracks`` (usable), and the length in seconds of the
+        ``shortest`` and the ``longest`` usable track.
 
     Examples
     --------
@@ -126,8 +126,8 @@ def genre_names(corpus):
 
 
 def fingerprint(corpus):
-    """Identify the usable audio of a corpus, in any place and container, by 16 hex digits."""
-    # The beginning of the SHA-256 of every usable track's id, genre and samples.
+    """Identify the usable audio of a corpus, in any folder and container, by 16 hex digits."""
+    # The first digits of the SHA-256 over every usable track's id, genre and samples.
     lines = usable(corpus)[["track_id", "genre", "sha256"]].agg("\t".join, axis=1).sort_values()
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
@@ -147,7 +147,7 @@ def _read_names(folder):
         if path.name == ARTISTS:
             raise CorpusError(
                 f"{path}: {found}. Expected a table in UTF-8 with the columns track_id and artist, "
-                "separated by commas; mend it, or remove it to use the tags of the files."
+                "separated by commas; correct it, or remove it to use the files' tags."
             )
     return {}
 
@@ -166,7 +166,7 @@ def _list_tracks(folder):
         name = _genre_name(_text(name))
         genre = genres.setdefault(name.casefold(), name)
         track_id = _track_id(genre, name, "/".join(map(_text, below)))
-        # The absolute path, but not where a link leads to: decoders go by the suffix, too.
+        # The absolute path, with links unresolved: decoders also go by the suffix.
         rows.append((track_id, genre, _line(path.relative_to(folder)), str(path.absolute())))
     tracks = pd.DataFrame(rows, columns=["track_id", "genre", "file", "path"])
     tracks = tracks.sort_values(["genre", "track_id", "file"], ignore_index=True)
@@ -175,7 +175,7 @@ def _list_tracks(folder):
 
 
 def _audio_files(folder, above=()):
-    """Yield all files in and below a folder that are called like audio, whatever they are."""
+    """Yield all files in and below a folder whose names have an audio suffix."""
     place = folder.resolve()
     if place in above:  # a link to a folder that it lies in
         return
@@ -184,7 +184,7 @@ def _audio_files(folder, above=()):
     except OSError as error:
         raise CorpusError(
             f"{folder}: cannot be read ({error.strerror}). Expected a folder whose files can be "
-            "listed and read; change its permissions, or take it out of the corpus."
+            "listed and read; change its permissions, or move it out of the corpus."
         ) from error
     for path, is_folder in entries:
         # Archives made on macOS hold resource forks: "._name" beside a file, or below "__MACOSX".
@@ -197,7 +197,7 @@ def _audio_files(folder, above=()):
 
 
 def _genre_root(folder, places):
-    """Return the folder of the genre folders, from all folders that hold audio."""
+    """Return the folder that holds the genre folders, given all folders with audio."""
     if not places - {folder}:
         above = " The audio is in the folder itself: give the folder above it." if places else ""
         raise CorpusError(
@@ -217,11 +217,11 @@ def _genre_root(folder, places):
         seen = f"audio lies beside the folders {_listed(inside)}"
         advice = "move it into one of them, or give the folder that holds the genres"
     elif alike:
-        seen = f"{_listed(alike)} hold folders of the same names"
+        seen = f"{_listed(alike)} hold folders with the same names"
         advice = f"give one of them ({root / min(alike)}), or join them"
     elif flat and nested:
         seen = f"audio in {_listed(flat)}, folders with audio in {_listed(nested)}"
-        advice = f"give {root / min(nested)} if it holds the genres, or put its audio into itself"
+        advice = f"give {root / min(nested)} if it holds the genres, or move its audio up into it"
     else:
         return root
     raise CorpusError(
@@ -240,7 +240,7 @@ def _listed(names):
 
 
 def _text(name):
-    """Return a file name as `_line` does, in the one of its Unicode forms that compares equal."""
+    """Return a file name as `_line` does, in normalised Unicode."""
     return unicodedata.normalize("NFC", _line(name))
 
 

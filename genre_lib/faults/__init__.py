@@ -1,4 +1,4 @@
-"""What is wrong with a corpus: what is published, and what detectors find without knowing it."""
+"""Find what is wrong with a corpus: detectors, and a catalogue of GTZAN's published faults."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""What the detectors and the catalogue say about each track, in one table."""
+"""Put what the detectors and the catalogue say about each track into one table."""
 
 import pandas as pd
 from joblib import Memory
@@ -10,7 +10,7 @@ from genre_lib.faults.repetitions import find_same_recordings, repetition_groups
 
 
 def find_faults(corpus, cache, progress=True):
-    """Find same recordings and distortions, two tables that are kept in the folder `cache`."""
+    """Find repeated recordings and distortions: two tables, kept in the folder `cache`."""
     memory = Memory(cache, verbose=0)
     corpus = usable(corpus)[["track_id", "genre", "label", "path", "status", "sha256"]]
     return tuple(
@@ -29,8 +29,8 @@ def annotate(tracks, repetitions, distortions, published):
 
     New columns: ``repetition_group`` (missing if the track repeats no other), ``distorted`` (bool),
     ``fault_filtered_split``, ``artist`` and ``title`` (missing if unknown). `published` adds
-    GTZAN's catalogue to what was found, and artists that the corpus does not name itself: not for
-    the demo corpus, which has GTZAN's ids, but other music.
+    the faults in GTZAN's catalogue, and artists that the corpus does not name itself. The demo
+    corpus must not use it: it has GTZAN's ids, but other music.
     """
     pairs = repetitions[["track_id", "other_track_id", "verdict"]]
     table = tracks.assign(fault_filtered_split=pd.NA, distorted=False)
@@ -51,7 +51,7 @@ def annotate(tracks, repetitions, distortions, published):
 
 
 def name_music(annotated):
-    """Write who plays what, ``"artist: title"``, as far as it is known: a Series by track id."""
+    """Return the ``"artist: title"`` of each track, as far as known: a Series by track id."""
     names = annotated.set_index("track_id")[["artist", "title"]].fillna("")
     return names["artist"].str.cat(names["title"], ": ").str.strip(": ")
 
@@ -74,7 +74,7 @@ def count_artists(annotated):
     """
     artists = annotated.groupby("genre")["artist"]
     table = artists.agg(tracks="size", identified="count", artists="nunique")
-    # A mode is sorted: of equally frequent artists, the first in the alphabet is named.
+    # `mode` sorts: of equally frequent artists, it names the first in the alphabet.
     table["most frequent"] = artists.agg(lambda names: next(iter(names.mode()), pd.NA))
     table["tracks of that one"] = artists.agg(lambda names: names.value_counts().max())
     return table.reset_index()

@@ -1,6 +1,6 @@
-"""What is published about the faults of GTZAN, and how a detector's findings compare with it.
+"""Read what is published about the faults of GTZAN, and compare a detector's findings with it.
 
-The excerpts are those of Tzanetakis and Cook, *Musical genre classification of audio signals* (IEEE
+The excerpts come from Tzanetakis and Cook, *Musical genre classification of audio signals* (IEEE
 Trans. Speech Audio Process. 2002). Sources: Sturm, *An Analysis of the GTZAN Music Genre Dataset*
 (ACM MIRUM 2012; its index as corrected up to October 2014), and *The GTZAN dataset: its contents,
 its faults, their effects on evaluation, and its future use* (arXiv:1306.1461, 2013); Kereliuk,
@@ -29,7 +29,7 @@ def read_catalogue():
 
 
 def with_catalogue(corpus):
-    """Join the published facts to a corpus by track id: missing, or False, for other tracks."""
+    """Join the published facts to a corpus by track id; they are missing or False elsewhere."""
     facts = read_catalogue().drop(columns="genre")
     joined = corpus.merge(facts, on="track_id", how="left").set_axis(corpus.index)
     for column in facts.select_dtypes(bool):
@@ -38,10 +38,10 @@ def with_catalogue(corpus):
 
 
 def compare_with_catalogue(corpus, pairs, column="same_work_group", without=None):
-    """List the pairs that a detector found beside those that are published.
+    """List the pairs that a detector found beside the published ones.
 
-    `column` is ``"same_work_group"`` or ``"exact_repetition_group"``; the pairs of a table
-    `without` are left out. One row per pair that either names: ``track_id``, ``other_track_id``,
+    `column` is ``"same_work_group"`` or ``"exact_repetition_group"``; pairs in the table `without`
+    are left out. One row per pair named by either: ``track_id``, ``other_track_id``,
     ``group`` (missing if not published), ``score`` (0.0 if the detector does not list the pair)
     and ``found_by``: ``"both"``, ``"detector"`` or ``"catalogue"``.
 

@@ -1,4 +1,4 @@
-"""What is in a folder of audio, what is wrong with it, and whether it can be trained on."""
+"""Check a folder of audio: what it contains, what is wrong, and whether it can be trained on."""
 
 import hashlib
 import os
@@ -21,11 +21,11 @@ from genre_lib.waveform import SAMPLE_RATE, WINDOW
 
 
 def check_corpus(folder, *, progress=True):
-    """Read every file of a corpus, and return what is there and what is wrong, ready for JSON.
+    """Read every file of a corpus, and return what it contains and what is wrong, ready for JSON.
 
-    A fault is a status of `load_corpus`, ``"misnamed"`` (another format than the suffix says),
-    ``"cut short"`` (less audio than the header announces, or an Ogg file without its last page;
-    what is there is used), or ``"repetition"`` (the same audio as another usable track).
+    A fault is a status of `load_corpus`, ``"misnamed"`` (the format is not that of the suffix),
+    ``"cut short"`` (less audio than the header announces, or an Ogg file without its last page; the
+    rest is used), or ``"repetition"`` (the same audio as another usable track).
     """
     corpus = load_corpus(folder, progress=progress)
     files = corpus["path"], corpus["n_samples"]
@@ -48,7 +48,7 @@ def check_corpus(folder, *, progress=True):
 
 
 def describe(facts):
-    """Put what `check_corpus` returns into tables and sentences, as plain text."""
+    """Turn what `check_corpus` returns into tables and sentences, as plain text."""
     rows = [[genre, *sizes.values()] for genre, sizes in facts["genres"].items()]
     rows.append(["all", facts["files"], facts["tracks"], facts["usable"]])
     parts = [tabulate(rows, ["genre", "files", "tracks", "usable"], disable_numparse=[0])]
@@ -63,13 +63,13 @@ def describe(facts):
     if converted := [entry["file"] for entry in facts["converted"]]:
         shown = ", ".join([*converted[:5], "..."][: len(converted)])  # it may be the whole corpus
         parts.append(
-            f"Converted to mono at {SAMPLE_RATE} Hz whenever read ({len(converted)}): {shown}"
+            f"Converted to mono at {SAMPLE_RATE} Hz on reading ({len(converted)}): {shown}"
         )
     if facts["wav_files"]:
-        originals = "Of {wav_files} .wav files, {original_wav_files} are GTZAN's originals (MD5)."
+        originals = "{original_wav_files} of {wav_files} .wav files are GTZAN's originals (MD5)."
         parts.append(originals.format(**facts))
     faults = tabulate(facts["faults"], "keys", disable_numparse=True)
-    parts += [f"Faults ({len(facts['faults'])}):", faults] if faults else ["No fault found."]
+    parts += [f"Faults ({len(facts['faults'])}):", faults] if faults else ["No faults found."]
     return "\n\n".join(filter(None, [*parts, facts["verdict"]]))
 
 
@@ -90,7 +90,7 @@ def _lengths(tracks):
 
 
 def _formats(corpus):
-    # Whole numbers again: pandas makes floats of them beside the missing ones of broken files.
+    # Back to whole numbers: the missing values of broken files made pandas turn them into floats.
     whole = {"rate_hz": int, "channels": int}
     opened = corpus.dropna(subset="rate_hz").astype(whole)
     other = usable(opened).query("rate_hz != @SAMPLE_RATE or channels != 1")
@@ -111,7 +111,7 @@ def _faults(corpus):
         if track.status != "ok":
             found.append((track.file, track.status, "; ".join(filter(None, [track.detail, holds]))))
         elif holds:
-            found.append((track.file, "misnamed", f"{holds}, and is read all the same"))
+            found.append((track.file, "misnamed", f"{holds}, and is read anyway"))
         if track.lacks:
             found.append((track.file, "cut short", track.lacks))
     files = corpus.drop_duplicates("track_id").set_index("track_id")["file"]
@@ -121,7 +121,7 @@ def _faults(corpus):
     return [dict(zip(("file", "fault", "detail"), row, strict=True)) for row in sorted(found)]
 
 
-# How a file begins, by what libsndfile calls it.
+# How a file begins, by libsndfile's name for its format.
 _BEGINNINGS = {
     "WAV": (b"RIFF", b"RF64"),
     "AU": (b".snd",),
@@ -130,12 +130,12 @@ _BEGINNINGS = {
     "MP3": (b"ID3", b"\xff\xfb", b"\xff\xfa", b"\xff\xf3", b"\xff\xf2"),
 }
 _HEAD = 512  # bytes read to tell text from other data
-_TAIL = 1 << 16  # bytes; no page of Ogg is longer
-_NO_LENGTH = 0x7FFF_0000  # such a length or more stands in a header that was written into a pipe
+_TAIL = 1 << 16  # bytes; no Ogg page is longer
+_NO_LENGTH = 0x7FFF_0000  # a header written into a pipe gives this length or more
 
 
 def probe(path, n_samples):
-    """Look at a file that was decoded to `n_samples`."""
+    """Inspect a file that was decoded to `n_samples`."""
     facts = {"content": "", "lacks": "", "rate_hz": None, "channels": None, "md5": None}
     expected = AUDIO_SUFFIXES[Path(path).suffix.lower()]
     try:
@@ -160,11 +160,11 @@ def probe(path, n_samples):
         known = head.startswith(_BEGINNINGS.get(expected, ()))
         return facts if known else facts | {"content": _describe_head(head)}
     if kind != expected:
-        # libsndfile takes whatever is called .au for headerless sound at 8 kHz.
+        # libsndfile takes any .au file without a header for sound at 8 kHz.
         facts["content"] = _describe_head(head) if kind == "RAW" else kind
     # Other formats are decoded as far as they go, or not at all.
     lacking = round(frames * SAMPLE_RATE / rate) - n_samples if kind == "MP3" and n_samples else 0
-    # A sample may be lost in the conversion of the rate; without a header, a length is not known.
+    # Converting the rate may lose a sample; without a header, the length is unknown.
     if 1 < lacking < LONGEST * SAMPLE_RATE:
         facts["lacks"] = f"{lacking} samples fewer than its header announces"
     page = tail[tail.rfind(b"OggS") :]
@@ -186,7 +186,7 @@ def _missing_bytes(head, size):
     """Return how many bytes the header of a .wav or .au file announces beyond its end."""
     announced = length = 0
     if head[:4] == b"RIFF":
-        # The length leaves out eight bytes; some programs count them, which is not a fault.
+        # The length excludes eight bytes; some programs include them, which is not a fault.
         announced = length = int.from_bytes(head[4:8], "little")
     elif head[:4] == b".snd":
         length = int.from_bytes(head[8:12], "big")

@@ -1,4 +1,4 @@
-"""Do the waveforms of two tracks agree? The second opinion on a repetition.
+"""Measure whether the waveforms of two tracks agree: a second opinion on a repetition.
 
 Different recordings with the same beat and notes share spectral peaks, but not the phases under
 them. So windows of 1 s with levelled spectra are cross-correlated (a generalised cross-correlation
@@ -40,11 +40,11 @@ def coherence(first, second, offset_s):
 
 def _levelled(samples):
     windows = samples.reshape(-1, _WINDOW).astype(np.float64) * np.hanning(_WINDOW)
-    # Padded with as much silence, so that a lag does not wrap around.
+    # Padded with silence of the same length, so that a lag does not wrap around.
     spectra = np.fft.rfft(windows, 2 * _WINDOW, axis=1)
     frequencies = np.fft.rfftfreq(2 * _WINDOW, 1 / SAMPLE_RATE)
     spectra[:, (frequencies < _LOW) | (frequencies > _HIGH)] = 0
     power = uniform_filter1d(np.abs(spectra) ** 2, _ENVELOPE, axis=1)
     envelope = np.sqrt(np.maximum(power, 0))
-    # Filtered bands are not raised from rounding noise: at most 60 dB below the loudest.
+    # Filtered bands, more than 60 dB below the loudest, are not raised: they hold rounding noise.
     return spectra / (envelope + 1e-3 * envelope.max(axis=1, keepdims=True) + 1e-9)

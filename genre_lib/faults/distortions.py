@@ -1,4 +1,4 @@
-"""What is wrong with the sound of one track: clipping, dropouts, digital noise, silence."""
+"""Find what is wrong with the sound of a track: clipping, dropouts, digital noise, silence."""
 
 import librosa
 import numpy as np
@@ -9,20 +9,20 @@ from genre_lib.corpus.tracks import usable
 from genre_lib.progress import thread_map
 from genre_lib.waveform import SAMPLE_RATE
 
-# A track is distorted if a measure reaches its limit. Set on 500 real excerpts (100 of GTZAN's in
-# ten genres, lossless, and all of its blues, classical, country and metal), whose worst was:
-# clipping 1e-4, no dropout, no noise, no silence.
+# A track is distorted if a measure reaches its limit. The limits were set on 500 real excerpts (100
+# of GTZAN's in ten genres, lossless, and all of its blues, classical, country and metal). Their
+# worst values were: clipping 1e-4, no dropout, no noise, no silence.
 LIMITS = {"clipping": 1e-3, "dropouts": 1, "noise_s": 2.0, "silence_s": 2.0}
 
 _FRAME = 2048  # samples, 93 ms
 _WELCH = 10  # frames whose power spectra are averaged, 0.93 s
 
-# A plateau: at least three equal samples this near to the extreme, entered or left in a step.
+# A plateau: at least three equal samples this close to the extreme, entered or left in a step.
 _NEAR_EXTREME, _PLATEAU = 0.95, 3
 _STEP = 0.005  # of the extreme; the top of a slow wave is also level, but has no corners
-_LOUD = 1024  # an extreme below -30 dB has plateaus by rounding alone
+_LOUD = 1024  # an extreme below -30 dB has plateaus from rounding alone
 
-# A dropout: digital silence (3 steps of 65 536 at most) that begins or ends in a jump.
+# A dropout: digital silence (at most 3 of 65 536 steps) that begins or ends in a jump.
 _QUIET = 3
 _SHORTEST_GAP = SAMPLE_RATE // 200  # 5 ms
 _BESIDE = SAMPLE_RATE // 50  # 20 ms, in which the sound beside the gap is judged
@@ -32,8 +32,8 @@ _AUDIBLE = 100  # root mean square of that sound, -50 dB
 # that of white noise and of music with its bytes swapped lies above 0.9.
 _BAND = slice(9, 743)  # bins, 100 Hz to 8 kHz: a codec may have removed the rest
 _WHITE = 0.75
-_AUDIBLE_NOISE = 33  # root mean square, -60 dB: below, the white dither of a fade-out
-_STILL = 8  # range of the samples in a silent frame, whatever constant they lie at
+_AUDIBLE_NOISE = 33  # root mean square, -60 dB; the white dither of a fade-out is softer
+_STILL = 8  # range of the samples in a silent frame, around any constant
 
 
 def measure_distortions(samples):
@@ -104,7 +104,7 @@ def _dropouts(samples):
 
 
 def _noisy_frames(wave):
-    """Return the longest run of frames whose flatness (Wiener's, over 0.93 s) is that of noise."""
+    """Return the longest run of frames whose flatness (Wiener's, over 0.93 s) resembles noise."""
     if len(wave) < _WELCH:
         return 0
     power = np.abs(np.fft.rfft(wave * np.hanning(_FRAME), axis=1)[:, _BAND]) ** 2
@@ -115,12 +115,12 @@ def _noisy_frames(wave):
 
 
 def _welch(frames):
-    """Average each _WELCH frames that follow one another, along the first axis."""
+    """Average every _WELCH consecutive frames along the first axis."""
     return np.lib.stride_tricks.sliding_window_view(frames, _WELCH, axis=0).mean(axis=-1)
 
 
 def find_distortions(corpus, *, progress=True):
-    """Find tracks with clipping, dropouts, or long digital noise or silence, the worst first.
+    """Find tracks with clipping, dropouts, or long digital noise or silence; list the worst first.
 
     One row per track: ``track_id``, ``score`` (the worst measure as a multiple of its limit),
     ``verdict`` (a score of 1 or more), ``reason`` (in words) and the measures.

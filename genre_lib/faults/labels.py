@@ -1,4 +1,4 @@
-"""Labels that a classifier which never saw the track does not believe."""
+"""Find labels that a classifier which never saw the track does not believe."""
 
 import numpy as np
 
@@ -8,8 +8,9 @@ from genre_lib.corpus.tracks import genre_names
 def find_label_errors(tracks, probabilities):
     """Rank tracks by how little a classifier that never saw them believes their genre.
 
-    Confident learning (Northcutt, Jiang and Chuang, *Confident Learning: Estimating Uncertainty in
-    Dataset Labels*, JAIR 2021), by cleanlab. A suspect is worth a listen; it proves nothing.
+    This is confident learning (Northcutt, Jiang and Chuang, *Confident Learning: Estimating
+    Uncertainty in Dataset Labels*, JAIR 2021), by cleanlab. A suspect is worth listening to; it
+    proves nothing.
 
     Parameters
     ----------
@@ -42,7 +43,7 @@ def find_label_errors(tracks, probabilities):
         first = wrong.argmax()
         raise ValueError(
             f"the probabilities of {tracks['track_id'].iloc[first]} add up to {total[first]:g}, "
-            f"the lowest is {lowest[first]:g}. Expected 1, and none below 0; apply a softmax."
+            f"and the lowest is {lowest[first]:g}. Expected 1, and none below 0; apply a softmax."
         )
     labels = tracks["label"].to_numpy()
     table = tracks[["track_id", "genre"]].reset_index(drop=True)

@@ -1,4 +1,4 @@
-"""Landmark fingerprints: do two tracks hold the same recording, and how do they lie in time?
+"""Compare tracks by landmarks: do two hold the same recording, and at which offset in time?
 
 The method is Wang's (*An industrial-strength audio search algorithm*, ISMIR 2003): the loudest
 peaks of a spectrogram are joined into pairs, the *landmarks*. Two tracks of one recording share
@@ -18,13 +18,13 @@ from genre_lib.waveform import SAMPLE_RATE
 _HOP = 512  # samples between two frames; offsets are multiples of this (23 ms)
 _FFT = 2048
 # Peaks are sought between 100 and 3700 Hz, which low-pass filters and codecs leave alone.
-# Each band has its own quota, so that a loud bass, or its absence, does not move the others.
+# Each band has its own quota, so that a loud or a missing bass does not affect the others.
 _BANDS = np.array([100, 400, 800, 1500, 2400, 3700])
 _PEAKS_PER_BAND = 5
 _BLOCK = 43  # frames, 1 s: the time over which the quota counts
 _NEIGHBOURHOOD = (19, 13)  # bins and frames (200 Hz, 0.3 s) in which a peak is the loudest
-_FLOOR = 1e-4  # of the loudest peak of the track (-80 dB): below is silence
-# A peak is joined with the next peaks that lie this near.
+_FLOOR = 1e-4  # of the loudest peak of the track (-80 dB); anything below counts as silence
+# A peak is paired with the next peaks that are this close.
 _FAN_OUT = 6
 _MIN_STEP, _MAX_STEP = 2, 63  # frames, up to 1.5 s
 _MAX_LEAP = 63  # bins, 680 Hz
@@ -44,7 +44,7 @@ def find_landmarks(samples):
     bins, frames = _peaks(spectrogram)
     found = [np.zeros((2, 0), np.int64)]
     open_partners = np.full(len(bins), _FAN_OUT)
-    # The k-th next peak of every peak at once; a peak has had enough after _FAN_OUT partners.
+    # The k-th next peak of every peak at once; each peak takes at most _FAN_OUT partners.
     for k in range(1, len(bins)):
         step, leap = frames[k:] - frames[:-k], bins[k:] - bins[:-k]
         if step.min() > _MAX_STEP:
@@ -59,7 +59,7 @@ def find_landmarks(samples):
 
 
 def _peaks(spectrogram):
-    """Return the bins and frames of the peaks, in the order of time."""
+    """Return the bins and frames of the peaks, in order of time."""
     edges = np.round(_BANDS * _FFT / SAMPLE_RATE).astype(int)
     part = spectrogram[: edges[-1] + _NEIGHBOURHOOD[0]]
     loudest = ndimage.maximum_filter(part, size=_NEIGHBOURHOOD, mode="constant")
@@ -74,7 +74,7 @@ def _peaks(spectrogram):
 
 def match_all(fingerprints, *, min_matches=1, progress=True):
     """Compare every track with every other; return one row per pair with enough in common."""
-    # Columns: first < second (places in the list), matches (landmarks in common at the best
+    # Columns: first < second (positions in the list), matches (landmarks in common at the best
     # offset), offset_s (where the second begins on the clock of the first), overlap_s.
     none = np.zeros(0, np.int64)
     hashes = np.concatenate([none, *(marks.hashes for marks in fingerprints)])
@@ -103,11 +103,11 @@ def match_all(fingerprints, *, min_matches=1, progress=True):
 
 
 def _best_offsets(owners, offsets, min_matches):
-    """Return each other track, how many landmarks agree at best, and at which offset."""
-    # Track and offset in one number, so that one sort counts all the votes.
+    """Return every other track, the most landmarks that agree, and the offset at which they do."""
+    # Track and offset share one number, so that one sort counts all votes.
     span = 1 << 20
     keys, counts = np.unique(owners * span + offsets + span // 2, return_counts=True)
-    # A true offset lies between two frames, and its landmarks fall into both: count the next too.
+    # A true offset lies between two frames, and its landmarks fall into both: count the next, too.
     matches = counts + np.append(np.where(np.diff(keys) == 1, counts[1:], 0), 0)
     table = {"second": keys // span, "matches": matches, "offset": keys % span - span // 2}
     table = pd.DataFrame(table)[matches >= min_matches]

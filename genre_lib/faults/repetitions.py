@@ -1,4 +1,4 @@
-"""Tracks that repeat each other: equal audio, and the same recording in another guise."""
+"""Find tracks that repeat each other: equal audio, or the same recording in another version."""
 
 from functools import lru_cache
 from itertools import combinations
@@ -14,13 +14,13 @@ from genre_lib.faults.coherence import coherence
 from genre_lib.faults.landmarks import find_landmarks, match_all
 from genre_lib.progress import thread_map
 
-# Landmarks in common at one offset, coherence there, and seconds for which both tracks sound.
+# Landmarks in common at one offset, coherence there, and seconds during which both tracks sound.
 _SAME_RECORDING = "matches >= 20 and score >= 0.25 and overlap_s >= 4"
-_WORTH_LISTING = 10  # landmarks; more than chance, so that a reader sees the near misses
+_WORTH_LISTING = 10  # landmarks: more than by chance; it lets a reader see the near misses
 
 
 def find_exact_repetitions(corpus):
-    """Find tracks whose decoded audio is equal, whatever their containers and genres.
+    """Find tracks whose decoded audio is equal, in any container and genre.
 
     One row per pair: ``track_id``, ``other_track_id`` (later in the corpus), ``score`` (1.0),
     ``verdict`` (True) and ``group`` (the first of the tracks that are all equal).
@@ -59,7 +59,7 @@ def find_same_recordings(corpus, *, progress=True):
 
 
 def repetition_groups(corpus, pairs):
-    """Name for each track of a corpus the group of its repetitions; missing if it has none."""
+    """Name the group of repetitions of each track of a corpus; missing if it has none."""
     ids = corpus["track_id"].drop_duplicates()
     ids = ids.set_axis(ids)
     pairs = pairs[pairs["verdict"].astype(bool)]
@@ -71,7 +71,7 @@ def repetition_groups(corpus, pairs):
 
 
 def same_recordings(corpus, recordings):
-    """Select the pairs of the same recording, and say which are exact and which cross genres.
+    """Select pairs of the same recording, and mark those that are exact or cross genres.
 
     Parameters
     ----------

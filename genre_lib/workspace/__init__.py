@@ -1,4 +1,4 @@
-"""What a notebook opens: a corpus under a profile, or published results."""
+"""Open a corpus under a profile, or published results, in a notebook."""
 
 import lazy_loader
 

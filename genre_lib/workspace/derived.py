@@ -1,4 +1,4 @@
-"""What a notebook derives from audio or weights, kept by name: tables as CSV, figures as PNG."""
+"""Keep what notebooks derive from audio or weights, by name: tables as CSV, figures as PNG."""
 
 import pandas as pd
 
@@ -6,7 +6,7 @@ from genre_lib.display import figure_png
 from genre_lib.files import whole_file
 
 _MISSING = "<missing>"  # an empty text is not a missing value
-# A column of digits, or without rows, does not show its type.
+# A column that holds only digits, or no rows, does not show its type.
 _TYPES = (
     dict.fromkeys(("track_id", "other_track_id", "genre", "group", "file"), str)
     | dict.fromkeys(("status", "detail", "sha256", "reason", "artist", "title"), str)
@@ -18,14 +18,14 @@ _TYPES = (
 
 
 def write_table(table, path):
-    """Write a table without its index, so that `read_table` gives the same."""
+    """Write a table without its index, so that `read_table` returns the same table."""
     text = table.to_csv(index=False, na_rep=_MISSING, lineterminator="\n")
     with whole_file(path) as beside:
         beside.write_bytes(text.encode("utf-8", "surrogateescape"))
 
 
 def read_table(path):
-    """Read a table that `write_table` wrote; floats come back to the last bit."""
+    """Read a table that `write_table` wrote; floats are exact to the last bit."""
     text = {"keep_default_na": False, "na_values": [_MISSING], "encoding_errors": "surrogateescape"}
     return pd.read_csv(path, dtype=_TYPES, float_precision="round_trip", **text)
 
@@ -42,6 +42,6 @@ def keep_derived(folder, name, value):
 
 
 def read_derived(folder, name):
-    """Return the table, or the bytes of the PNG, that is kept under a name."""
+    """Return the table or the PNG bytes kept under a name."""
     table, picture = (folder / f"{name}.{suffix}" for suffix in ("csv", "png"))
     return read_table(table) if table.is_file() else picture.read_bytes()

@@ -1,4 +1,4 @@
-"""Players in a notebook; they embed audio, so ``make notebooks`` removes them before a commit."""
+"""Show players in a notebook; they embed audio, so ``make notebooks`` removes them."""
 
 import base64
 import html
@@ -10,11 +10,11 @@ from genre_lib.display import show_text
 from genre_lib.waveform import SAMPLE_RATE
 
 LONGEST = 10.0
-"""Seconds of a track that a player holds."""
+"""Seconds of a track in a player."""
 
 
 def play(workspace, tracks, begin=0.0):
-    """Show a player for each track, or say that their audio is not there.
+    """Show a player for each track, or say that the audio is not available.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def play(workspace, tracks, begin=0.0):
     from IPython.display import HTML, display
 
     if not workspace.has_audio:
-        show_text("Players are absent here, because the audio is not distributed.")
+        show_text("There are no players here, because the audio is not distributed.")
         return
     rows = []
     for name, track in tracks.items():

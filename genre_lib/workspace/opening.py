@@ -1,4 +1,4 @@
-"""The first line of every notebook: open a corpus under a profile, or published results."""
+"""Open a corpus under a profile, or published results: the first line of every notebook."""
 
 import os
 from pathlib import Path
@@ -29,8 +29,8 @@ def choose_profile(profile=None, data=None):
     published = read_profile(folder)
     if profile not in (None, published.name, published):
         raise ValueError(
-            f"profile {profile!r}: the results in {folder} are of the profile {published.name!r}. "
-            "Leave it out, or choose other results."
+            f"profile {profile!r}: the results in {folder} have the profile {published.name!r}. "
+            "Leave the profile out, or choose other results."
         )
     return published
 
@@ -41,8 +41,8 @@ def open_workspace(profile=None, data=None, home=None):
     Parameters
     ----------
     profile : str or Profile, by default ``$GENRE_PROFILE`` or ``"demo"``
-        Published results have their own.
-    data : str or Path, by default ``$GENRE_DATA``; empty for the demo corpus, made if absent
+        Published results have their own profile.
+    data : str or Path, by default ``$GENRE_DATA``; empty for the demo corpus, made if missing
         A folder with audio, or one that `publish` wrote, which needs neither audio nor training.
     home : str or Path, by default ``$GENRE_HOME`` or the project's folder
         Where ``data/demo``, ``cache`` and ``runs`` are kept.
@@ -64,7 +64,7 @@ def open_workspace(profile=None, data=None, home=None):
     profile, folder = choose_profile(profile, data), _folder(data)
     if _is_published(folder):
         return open_published(folder)
-    # An installed package lies among others; what is kept does not belong there.
+    # An installed package lies among others, where kept files do not belong.
     project = ROOT if (ROOT / "notebooks").is_dir() else Path.cwd()
     home = Path(home or os.environ.get("GENRE_HOME") or project)
     is_demo = folder is None

@@ -1,4 +1,4 @@
-"""A workspace opened from published results: the same interface, without audio and training."""
+"""Open published results as a workspace: the same interface, without audio or training."""
 
 import dataclasses
 import json
@@ -26,37 +26,37 @@ class PublishedWorkspace(Workspace):
 
     @cached_property
     def faults(self):
-        """What the detectors had found: the repeated recordings and the distortions."""
+        """What the detectors found before publication: repeated recordings and distortions."""
         return tuple(read_table(self.folder / f"{name}.csv") for name in FAULTS)
 
     @property
     def notice(self):
-        """What a report of these results is made from."""
+        """What a report on these results was made from."""
         return (
             f"This report was rendered from published results in {_shown(self.folder)}: runs of "
             f"the profile {self.profile.name} on {len(self.tracks)} tracks of the "
-            f"{self.corpus_name}; no run was trained and no audio was needed."
+            f"{self.corpus_name}. No run was trained, and no audio was needed."
         )
 
     @property
     def origin(self):
-        """What the published runs were made with, as names and values."""
+        """How the published runs were made, as names and values."""
         facts = [result.facts for result in self.kept.load_all(self.planned()).values()]
         machines = {", ".join(fact["machine"].values()) for fact in facts}
         versions = {", ".join(map(" ".join, fact["versions"].items())) for fact in facts}
         return [
             ("Published results", _shown(self.folder)),
-            ("Runs made by commit", ", ".join(sorted({fact["commit"] for fact in facts}))),
-            ("Runs made on", "; ".join(sorted(machines))),
-            ("Runs made with", "; ".join(sorted(versions))),
-            ("Time of the runs", f"{sum(fact['seconds'] for fact in facts) / 3600:.2f} hours"),
+            ("Commit of the runs", ", ".join(sorted({fact["commit"] for fact in facts}))),
+            ("Machine of the runs", "; ".join(sorted(machines))),
+            ("Versions of the runs", "; ".join(sorted(versions))),
+            ("Duration of the runs", f"{sum(fact['seconds'] for fact in facts) / 3600:.2f} hours"),
         ]
 
     def samples(self, track_id):
-        """Refuse, because there are none."""
+        """Raise an error, because published results contain no audio."""
         raise PublicationError(
-            f"{track_id}: there is no audio in published results, because it is not distributed. "
-            "To hear or to train, open the corpus itself (DATA=path/to/audio instead of RESULTS)."
+            f"{track_id}: published results contain no audio, because it is not distributed. To "
+            "listen or to train, open the corpus itself (DATA=path/to/audio instead of RESULTS)."
         )
 
     def derived(self, name, compute):
@@ -65,8 +65,8 @@ class PublishedWorkspace(Workspace):
             return read_derived(self.kept.derived_folder(self.profile), name)
         except FileNotFoundError as error:
             raise PublicationError(
-                f"{self.folder}: {name!r} was not published. Expected what a report of the same "
-                "runs computes from the audio: call make report with it, then make publish."
+                f"{self.folder}: {name!r} was not published. Expected what a report on the same "
+                "runs computes from the audio: call make report there, then make publish."
             ) from error
 
     def _complete(self, planned, kept):
@@ -79,7 +79,7 @@ def read_profile(folder):
 
 
 def open_published(folder):
-    """Open published results, and check that every file is the one that was published."""
+    """Open published results, and check that no file has changed since publication."""
     folder = Path(folder).expanduser().resolve()
     facts = _read_facts(folder)
     _check_files(folder, facts["sha256"])
@@ -98,7 +98,7 @@ def open_published(folder):
     if not place.is_dir():
         raise PublicationError(
             f"{place}: no such folder. Expected the runs of the profile {workspace.profile.name} "
-            f"there; the results are of another version of this project. {_AGAIN}"
+            f"there; the results come from another version of this project. {_AGAIN}"
         )
     return workspace
 
@@ -111,13 +111,13 @@ def _read_facts(folder):
         found, choices, *_ = (facts[key] for key in ("format", "profile", "corpus", "sha256"))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise PublicationError(
-            f"{path}: is {'not there' if isinstance(error, OSError) else 'something else'}. "
-            "Expected the description of published results, as make publish writes it; check the "
-            "path that you gave as RESULTS."
+            f"{path}: {'no such file' if isinstance(error, OSError) else 'not recognised'}. "
+            "Expected the description of published results, as written by make publish; check the "
+            "path given as RESULTS."
         ) from error
     if found != FORMAT:
         raise PublicationError(
-            f"{path}: its format is {found!r}, this version reads {FORMAT}. {_AGAIN}"
+            f"{path}: its format is {found!r}, but this version reads {FORMAT}. {_AGAIN}"
         )
     try:
         lists = {name: tuple(value) for name, value in choices.items() if isinstance(value, list)}
@@ -134,7 +134,7 @@ def _check_files(folder, checksums):
             found = checksum(folder / name)
         except OSError as error:
             raise PublicationError(
-                f"{folder / name}: was published and cannot be read ({error.strerror}). {_AGAIN}"
+                f"{folder / name}: was published, but cannot be read ({error.strerror}). {_AGAIN}"
             ) from error
         if found != expected:
             raise PublicationError(
@@ -144,7 +144,7 @@ def _check_files(folder, checksums):
     foreign = [name for name in list_files(folder / "runs", folder) if name not in checksums]
     if foreign:
         raise PublicationError(
-            f"{folder / foreign[0]}: was not published with these results. Take it away. {_AGAIN}"
+            f"{folder / foreign[0]}: was not published with these results. Remove it. {_AGAIN}"
         )
 
 

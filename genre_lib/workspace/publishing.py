@@ -1,6 +1,6 @@
-"""Results are published without audio and without weights.
+"""Publish results without audio and without weights.
 
-A published folder holds ``results.json`` (what it is, and the checksum of every other file),
+A published folder holds ``results.json`` (a description, and the checksum of every other file),
 ``corpus.csv`` (the tracks), ``recordings.csv`` and ``distortions.csv`` (what the detectors found),
 and ``runs/``, laid out as runs are kept: their facts, histories and predictions, and in
 ``derived/`` what notebooks computed from audio or weights. `published` opens it.
@@ -26,10 +26,10 @@ class PublicationError(ValueError):
 
 
 def publish(workspace, out):
-    """Copy what a report has kept to the folder `out`, and return what its ``results.json`` says.
+    """Copy what a report has kept to the folder `out`, and return the facts in ``results.json``.
 
     Earlier results in the folder are replaced once the new ones are complete; other files stay.
-    Missing and failed runs are no obstacle.
+    Runs may be missing or have failed.
     """
     out, planned = Path(out).expanduser().resolve(), workspace.planned()
     place, kept = workspace.kept.profile_folder(workspace.profile), workspace.kept.load_all(planned)
@@ -40,11 +40,11 @@ def publish(workspace, out):
         raise PublicationError(
             f"{place}: no {lacking} of the profile {workspace.profile.name} on the "
             f"{workspace.corpus_name}. Expected what make report keeps there: call it with the "
-            "same PROFILE and DATA, then publish."
+            "same PROFILE and DATA, then publish again."
         )
     if out.exists() and not (out / FACTS).is_file() and (out.is_file() or any(out.iterdir())):
         raise PublicationError(
-            f"{out}: holds something else than published results. Choose another folder, or empty "
+            f"{out}: contains other files than published results. Choose another folder, or empty "
             "this one."
         )
     with whole_folder(out) as beside:
@@ -91,6 +91,6 @@ def _describe(workspace, planned, kept, failed):
 
 
 def list_files(folder, root=None):
-    """List the files below a folder except hidden ones, relative to it or to `root`."""
+    """List the files below a folder, except hidden ones, relative to it or to `root`."""
     paths = [path for path in folder.rglob("[!.]*") if path.is_file()]
     return sorted(path.relative_to(root or folder).as_posix() for path in paths)

@@ -1,4 +1,4 @@
-"""What a notebook asks for: the tracks, what is wrong with them, and the runs."""
+"""Give a notebook what it needs: the tracks, what is wrong with them, and the runs."""
 
 import copy
 import dataclasses
@@ -39,8 +39,8 @@ class Workspace:
     corpus : pandas.DataFrame from `genre_lib.corpus.load_corpus`, all tracks
     store : SegmentStore, the audio of the usable tracks
     is_demo, has_audio : bool, whether the audio is synthetic, and whether it can be read
-    runs_dir, cache : Path, where runs are kept, and what can be made again
-    notice : str, what a reader must know about the source of the results; empty if made here
+    runs_dir, cache : Path, folders of the kept runs, and of files that can be made again
+    notice : str, what a reader must know about the source of the results; empty if computed here
     origin : list of tuple of str, the same in detail, as names and values
 
     Examples
@@ -93,7 +93,7 @@ class Workspace:
 
     @cached_property
     def protocols(self):
-        """The protocols that profile and corpus allow, and how many partitions each may train."""
+        """The protocols that profile and corpus allow, each with its most training partitions."""
         profile, allowed = self.profile, {}
         for protocol in profile.protocols:
             try:
@@ -113,8 +113,8 @@ class Workspace:
             if train_partitions <= most
         ]
         if not self.tracks.get("artist", pd.Series(dtype=str)).any():
-            return found  # no artist is known, or they are those of the catalogue
-        # Who plays what may be corrected, and a run is kept by what defines it.
+            return found  # no artist is known, or all come from the catalogue
+        # A run is kept by what defines it, and that includes the artists, which may be corrected.
         artists = self.annotated[["track_id", "artist"]].to_csv(index=False)
         suffix = f"-{hashlib.sha256(artists.encode()).hexdigest()[:8]}"
         return [
@@ -123,7 +123,7 @@ class Workspace:
         ]
 
     def data_phases(self):
-        """List normal phase and baselines under each protocol with each size of training set."""
+        """List the normal phase and the baselines, for each protocol and size of training set."""
         sizes = self.profile.train_partitions
         more = sorted({*sizes, 2, self.profile.n_partitions - 2})  # a baseline takes a moment
         return [
@@ -148,8 +148,8 @@ class Workspace:
     def derived(self, name, compute):
         """Compute a table or a figure that needs audio or weights, and keep it for publishing.
 
-        `compute()` returns a DataFrame, or a matplotlib figure, which is returned as PNG bytes. It
-        is called each time, so that what is shown comes from the code beside it.
+        `compute()` returns a DataFrame, or a matplotlib figure, which becomes PNG bytes. It is
+        called each time, so that what is shown comes from the code beside it.
         """
         folder = self.kept.derived_folder(self.profile)
         keep_derived(folder, name, compute())
@@ -162,9 +162,9 @@ class Workspace:
     def runs(self, *only):
         """Return a dict of Phase to list of RunResult, training the runs that are not kept yet.
 
-        Without arguments, the phases are the main ones of the profile. A run that fails causes a
-        warning and is missing, so a list may be empty. If no run at all is kept, of these phases or
-        of any other, `genre_lib.experiment.RunError` is raised.
+        Without arguments, these are the main phases of the profile. A run that fails causes a
+        warning and is left out, so a list may be empty. If no run is kept at all, of these phases
+        or any other, it raises `genre_lib.experiment.RunError`.
         """
         planned = plan(self.profile, *only)
         kept = self.kept.load_all(planned)
@@ -176,11 +176,11 @@ class Workspace:
         }
 
     def baselines(self):
-        """Return what `runs` does for the baselines, as a dict of label to list of RunResult."""
+        """Return the runs of the baselines, as `runs` does, by label instead of Phase."""
         return {phase.label: found for phase, found in self.runs(*BASELINES).items()}
 
     def complete(self):
-        """Train all planned runs that are not kept yet; what `runs` says of failures holds."""
+        """Train all planned runs that are not kept yet; failures are treated as in `runs`."""
         planned = self.planned()
         kept = self.kept.load_all(planned)
         if len(kept) < len(planned):

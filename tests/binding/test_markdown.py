@@ -283,7 +283,7 @@ def test_a_link_to_a_work_of_the_bibliography_cites_it(make):
         ),
         (
             code("a", outputs=[shown("figure", {"text/plain": "no image"}, "A caption.")]),
-            "cell 2: a figure output without a PNG",
+            "cell 2: a figure output has no PNG",
         ),
         (
             code(
@@ -301,7 +301,7 @@ def test_a_link_to_a_work_of_the_bibliography_cites_it(make):
         (markdown("[@nobody1900]"), "nobody1900"),
         (
             code("a", outputs=[shown("figure", {"image/png": picture()[:60]}, "Cut off.")]),
-            "typst could not set the PDF.*image",
+            "typst could not make the PDF.*image",
         ),
     ],
 )

@@ -117,7 +117,7 @@ def test_what_cannot_be_rendered_is_named(render, source, message):
 
 def test_a_broken_image_is_named_by_typst(tmp_path, render):
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n and no more")
-    with pytest.raises(BindingError, match=re.compile("typst could not set the PDF.*image", re.S)):
+    with pytest.raises(BindingError, match=re.compile("typst could not make the PDF.*image", re.S)):
         render("# A\n\n![a](broken.png)")
 
 

@@ -92,7 +92,7 @@ def test_page_one_has_the_accuracies_of_the_kept_runs(workspace, report):
         tested = f"{scores['track_id'].nunique()} test tracks with {way}"
         assert f"{accuracy(scores)} of {tested}" in page.text
     assert page.count("img") == 1
-    assert "Figure 1: What came out" in page.text
+    assert "Figure 1: Accuracy with 95% intervals" in page.text
     assert (
         page.text.index("What limits this")
         < page.text.index("Figure 1")
@@ -208,7 +208,7 @@ def test_what_a_report_is_made_from_is_listed(tone_folder, tmp_path):
 
 def test_another_profile_than_that_of_the_results_is_refused(tmp_path):
     results = ROOT / "report" / "published" / "gtzan_four"
-    with pytest.raises(ValueError, match=r"'paper': the results in .* are of the profile 'laptop'"):
+    with pytest.raises(ValueError, match=r"'paper': the results in .* have the profile 'laptop'"):
         make_report("paper", results, tmp_path / "out")
 
 

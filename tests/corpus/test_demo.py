@@ -121,7 +121,7 @@ def test_a_corpus_of_an_earlier_version_is_made_again(folder, tmp_path):
 
 def test_what_is_not_the_demo_corpus_is_left_alone(folder, tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(FileExistsError, match="something else"):
+    with pytest.raises(FileExistsError, match="other files"):
         make_demo_corpus(tmp_path, **SMALL)
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
     with pytest.raises(FileExistsError, match="made with"):

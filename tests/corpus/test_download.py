@@ -295,7 +295,7 @@ def test_a_full_disk_is_reported_and_the_archive_kept(server, tmp_path, monkeypa
 def test_the_command_says_what_it_did_and_what_went_wrong(server, tmp_path):
     arguments = ["data", "fetch", str(tmp_path / "gtzan"), "--url", server.url]
     arguments += ["--checksum", md5(ARCHIVE)]
-    for expected in ("unpacked", "already there, nothing to do"):
+    for expected in ("unpacked", "already exists; remove it"):
         result = CliRunner().invoke(main, arguments)
         assert result.exit_code == 0
         assert expected in result.stdout

@@ -33,7 +33,7 @@ def test_every_partition_trains_validates_and_tests_once(n_partitions):
 
 
 def test_too_few_partitions_for_a_rotation():
-    with pytest.raises(ValueError, match="3 partitions or more"):
+    with pytest.raises(ValueError, match="at least 3 partitions"):
         rotations(2)
 
 
@@ -72,9 +72,11 @@ def test_groups_are_never_torn_apart():
 
 def test_a_genre_that_is_too_small_is_named():
     tracks = tracks_of({"blues": 20, "rock": 5})
-    with pytest.raises(ValueError, match=r"^rock \(5\) .*fewer usable tracks .*6 partitions"):
+    with pytest.raises(ValueError, match=r"^fewer usable tracks .*6 partitions: rock \(5\)\."):
         make_partitions(tracks, 6)
-    with pytest.raises(ValueError, match=r"^blues \(2\), rock \(1\) .*fewer groups .*3 partitions"):
+    with pytest.raises(
+        ValueError, match=r"^fewer groups .*3 partitions: blues \(2\), rock \(1\)\."
+    ):
         make_partitions(tracks, 3, groups=["A", "B"] * 10 + ["C"] * 5)
 
 

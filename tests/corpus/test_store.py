@@ -117,7 +117,7 @@ def test_a_file_that_changes_meanwhile_stops_the_store_and_leaves_nothing(tmp_pa
 def test_a_corpus_without_a_usable_track_has_no_store(tmp_path):
     write_tone(tmp_path / "low/0.wav", seconds=0.1)
     with pytest.raises(
-        ValueError, match=r"none .* can be used: 1 of 1 .* too short \(low/0.wav: 2205"
+        ValueError, match=r"no track can be used: 1 of 1 .* too short \(low/0.wav: 2205"
     ):
         build_store(load_corpus(tmp_path, progress=False), tmp_path / "cache", progress=False)
 

@@ -32,7 +32,7 @@ def test_what_is_not_a_probability_is_named(swapped):
     one = np.arange(90)[:, np.newaxis] == 5
     with pytest.raises(ValueError, match="t5 add up to 2"):
         find_label_errors(tracks, np.where(one, 2 * probabilities, probabilities))
-    with pytest.raises(ValueError, match=r"t5 add up to 1, the lowest is -0\.5"):
+    with pytest.raises(ValueError, match=r"t5 add up to 1, and the lowest is -0\.5"):
         find_label_errors(tracks, np.where(one, [1.5, -0.5, 0], probabilities))
     with pytest.raises(ValueError, match="t5 add up to nan"):
         find_label_errors(tracks, np.where(one, np.nan, probabilities))

@@ -131,7 +131,7 @@ FILES = {
         ("undecodable", "flac decoder"),
     ),
     "a page called wav": (content(HTML), "wav", ("undecodable", "not recognised")),
-    "a page called mp3": (content(HTML), "mp3", ("undecodable", "no sound is found in it")),
+    "a page called mp3": (content(HTML), "mp3", ("undecodable", "it contains no sound")),
     "a page called au": (content(HTML), "au", ("undecodable", "no header")),
     "a flac called wav": (sound(format="FLAC"), "wav", NOISE),
     "a wav called mp3": (sound(format="WAV", subtype="PCM_16"), "mp3", NOISE),

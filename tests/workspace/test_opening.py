@@ -71,7 +71,7 @@ def test_published_results_are_opened_with_their_own_profile(folder, monkeypatch
 
 
 def test_another_profile_than_that_of_published_results_is_refused(folder):
-    with pytest.raises(ValueError, match=r"'paper': the results in .* are of the profile 'tiny'"):
+    with pytest.raises(ValueError, match=r"'paper': the results in .* have the profile 'tiny'"):
         open_workspace("paper", folder)
 
 

@@ -44,7 +44,7 @@ def test_what_was_derived_is_read_and_not_computed(folder):
 def test_there_are_no_samples(folder):
     published = open_published(folder)
     assert not published.has_audio
-    with pytest.raises(PublicationError, match="no audio in published results"):
+    with pytest.raises(PublicationError, match="published results contain no audio"):
         published.samples(published.tracks["track_id"][0])
 
 
@@ -63,8 +63,10 @@ def test_a_reader_learns_where_the_results_are_from(folder):
     published = open_published(folder)
     assert "published results in results: runs of the profile tiny on 14 tracks" in published.notice
     origin = dict(published.origin)
-    assert origin["Runs made by commit"] == "0123456789"
-    assert (origin["Runs made on"], origin["Runs made with"]) == ("Linux", "keras 3.0")
+    assert origin["Commit of the runs"] == "0123456789"
+    assert (
+        origin["Machine of the runs"] == "Linux" and origin["Versions of the runs"] == "keras 3.0"
+    )
     assert str(folder.parent) not in str(origin)
 
 
@@ -78,7 +80,7 @@ def test_a_damaged_file_is_named(folder, name):
 
 def test_a_file_that_is_not_there_is_named(folder):
     next(folder.rglob("history.csv")).unlink()
-    with pytest.raises(PublicationError, match=r"history.csv: was published and cannot be read"):
+    with pytest.raises(PublicationError, match=r"history.csv: was published, but cannot be read"):
         open_published(folder)
 
 
@@ -91,7 +93,7 @@ def test_a_foreign_file_is_named(folder):
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (lambda facts: facts.clear(), "something else"),
+        (lambda facts: facts.clear(), "not recognised"),
         (lambda facts: facts.update(format=99), "its format is 99"),
         (lambda facts: facts.update(profile=[]), "does not know its profile"),
         (lambda facts: facts["profile"].update(depth=3), "does not know its profile"),
@@ -109,5 +111,5 @@ def test_a_description_of_something_else_is_refused(folder, change, expected):
 
 def test_a_folder_without_results_is_refused(tmp_path):
     for read in (open_published, read_profile):
-        with pytest.raises(PublicationError, match=r"results.json: is not there"):
+        with pytest.raises(PublicationError, match=r"results.json: no such file"):
             read(tmp_path)

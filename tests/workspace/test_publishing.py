@@ -56,7 +56,7 @@ def test_publishing_again_replaces_results_and_nothing_else(workspace, folder):
 
 def test_a_folder_with_something_else_is_left_alone(workspace, tmp_path):
     (tmp_path / "thesis.txt").write_text("do not lose")
-    with pytest.raises(PublicationError, match="holds something else"):
+    with pytest.raises(PublicationError, match="contains other files"):
         publish(workspace, tmp_path)
     assert files_in(tmp_path) == [tmp_path / "thesis.txt"]
 
