@@ -1,4 +1,4 @@
-"""What is trained, and what is kept of it."""
+"""Define what is trained, train it, and keep the results."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""What simpler classifiers reach on the same partitions; kept as runs of the network are."""
+"""Fit simpler classifiers on the same partitions, and keep their runs like those of the network."""
 
 import functools
 import time
@@ -19,7 +19,7 @@ from genre_lib.experiment.protocols import divide, split_tracks
 from genre_lib.experiment.runs import describe
 from genre_lib.progress import progress_bar
 
-# By the name that a phase gives: what classifies, and which features it sees.
+# By the name in a phase: the classifier, and which features it sees.
 _CLASSIFIERS = {
     "majority": (DummyClassifier(strategy="most_frequent"), "."),
     "mfcc": (LogisticRegression(max_iter=1000), r"^mfcc \d+ mean$"),
@@ -28,10 +28,10 @@ _CLASSIFIERS = {
 
 
 def fit_baselines(runs, store, runs_dir, cache, progress=True):
-    """Fit those of some runs of `BASELINES` that are not kept yet.
+    """Fit the runs of `BASELINES` that are not kept yet.
 
-    The features are measured once, and kept in the folder `cache`. A run that fails causes a
-    warning, is noted beside its place and tried again by the next call.
+    The features are measured once and kept in the folder `cache`. A run that fails causes a
+    warning and leaves a note beside its folder; the next call tries it again.
     """
     kept = KeptRuns(runs_dir, store.fingerprint)
     measure = functools.cache(lambda: measure_features(store, cache, progress))
@@ -52,14 +52,14 @@ def _fit_and_keep(run, store, kept, measure):
 
 
 def _fit(run, store, features):
-    """Return what is kept of a run: facts, history, examples and probabilities."""
+    """Return what to keep of a run: facts, history, examples and probabilities."""
     begin, profile, phase = time.perf_counter(), run.profile, run.phase
     partition = divide(store.tracks, phase.protocol, profile.n_partitions, profile.partition_seed)
     parts = split_tracks(partition, run.rotation, phase.train_partitions)
     classifier, columns = _CLASSIFIERS[phase.baseline]
     model, seen = make_pipeline(StandardScaler(), classifier), features.filter(regex=columns)
     labels = store.tracks.set_index("track_id")["label"]
-    with threadpool_limits(1):  # several threads would wait for each other forty times as long
+    with threadpool_limits(1):  # several threads take forty times as long, waiting
         model.fit(seen.loc[parts["train"]], labels[parts["train"]])
     table = pd.concat(  # a track is a single example
         pd.DataFrame({"split": split, "track_id": parts[split], "segment": 0})
@@ -73,7 +73,7 @@ def _fit(run, store, features):
     history = {"epoch": 1, "loss": 1 - right["train"], "accuracy": right["train"]}
     history |= {"val_loss": 1 - right["valid"], "val_accuracy": right["valid"], "seconds": seconds}
     facts = describe(run, store) | {"backend": "scikit-learn", "seconds": round(seconds, 3)}
-    # A support vector machine has no probabilities that its own decision would follow.
+    # A support vector machine has no probabilities that agree with its own decisions.
     probabilities = np.eye(len(store.genres), dtype=np.float32)[predicted]
     tested = (table["split"] != "train").to_numpy()
     return facts, pd.DataFrame([history]), table[tested], probabilities[tested]

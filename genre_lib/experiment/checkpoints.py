@@ -1,4 +1,4 @@
-"""The state of training after each epoch, from which an interrupted run resumes."""
+"""Save the state of training after each epoch, so that an interrupted run can resume."""
 
 import hashlib
 import io
@@ -19,11 +19,11 @@ _OF_STOPPING = ("best", "best_epoch", "wait", "stopped_epoch")
 class Checkpoints(keras.callbacks.Callback):
     """Saves the state of training to one file after each epoch, and restores it."""
 
-    # The state is that of the weights (moving statistics included), of dropout, the optimizer, the
-    # history and the early stopping; order and augmentation of the segments follow from seed and
-    # epoch alone. So a run that was interrupted ends with the weights of one that was not: bit for
-    # bit, if the same processor computes with as many threads. A state that was made from anything
-    # but `made_from` is ignored.
+    # The state comprises the weights (with moving statistics), dropout, the optimizer, the history
+    # and early stopping; the order and augmentation of the segments depend only on seed and epoch.
+    # So an interrupted run ends with the same weights as an uninterrupted one: bit for bit, if the
+    # same processor computes with as many threads. A state that was made from anything but
+    # `made_from` is ignored.
     # Among the callbacks, `stopping` (a `keras.callbacks.EarlyStopping`) must come before this one.
 
     def __init__(self, path, made_from, stopping):
@@ -40,20 +40,20 @@ class Checkpoints(keras.callbacks.Callback):
         """
         if not self.path.exists():
             return 0
-        if not model.optimizer.built:  # one that scales the loss would add to its variables
+        if not model.optimizer.built:  # an optimizer that scales the loss would add variables later
             model.optimizer.build(model.trainable_variables)
         known = variables(model)
         try:
             facts, arrays = _read(self.path)
             if facts["made_from"] != self.made_from:
-                raise ValueError("it was made by other versions, or from other choices")
+                raise ValueError("it was made by other versions or with other choices")
             shapes = [tuple(variable.shape) for variable in [*known, *model.weights]]
             if [array.shape for array in arrays] != shapes:
                 raise ValueError("it belongs to another network")
         except (OSError, ValueError, KeyError) as error:
             warnings.warn(
-                f"{self.path}: the state of an interrupted training cannot be used ({error}). The "
-                "training starts again.",
+                f"{self.path}: the state of an interrupted run cannot be used ({error}). "
+                "Training starts again.",
                 stacklevel=2,
             )
             return 0
@@ -64,7 +64,7 @@ class Checkpoints(keras.callbacks.Callback):
         return len(self.history)
 
     def on_train_begin(self, logs=None):
-        """Restore the early stopping, which has just reset itself; begin to count the time."""
+        """Restore early stopping, which has just reset itself, and start the clock."""
         for name, value in self._resumed.items():
             setattr(self.stopping, name, value)
         self._since = time.perf_counter()

@@ -1,9 +1,9 @@
-"""What is kept of runs, and where: the only module that knows how a run lies on disk.
+"""Keep runs on disk: the only module that knows how they are laid out.
 
 ``<runs_dir>/<corpus>/<profile>/<phase>/rotation-<k>-seed-<s>/`` holds ``run.json``,
-``history.csv``, ``predictions.npz`` and ``model.keras``. What defines a run is its place, so a run
-is found again exactly when it would come out the same. Hidden beside it lie its lock and, during
-training, the state of that and what it prints; if the run failed, also ``<run>.failed.json``.
+``history.csv``, ``predictions.npz`` and ``model.keras``. The path holds what defines a run, so it
+is found again exactly when it would give the same result. Hidden beside it are its lock and, during
+training, its state and what it prints; if the run failed, also ``<run>.failed.json``.
 """
 
 import contextlib
@@ -26,8 +26,8 @@ from genre_lib.startup import stderr_to
 
 _FACTS, _HISTORY = "run.json", "history.csv"
 _PREDICTIONS, _WEIGHTS = "predictions.npz", "model.keras"
-_LAST_CHARACTERS = 10_000  # of what a run printed that failed
-# What is read from them; a run that another version kept may lack some of it.
+_LAST_CHARACTERS = 10_000  # of what a failed run printed
+# What is read from these files; a run kept by another version may lack some of it.
 _NEEDED_FACTS = {"rotation", "seed", "seconds"}
 _NEEDED_HISTORY = {"epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds"}
 _NEEDED_SEGMENTS = {"split", "track_id", "segment", "label"}
@@ -47,10 +47,10 @@ class RunResult:
     folder : Path
     facts : dict of profile, phase, rotation, seed, corpus, versions, machine, commit, duration
     history : pandas.DataFrame
-        ``epoch`` (from 1), ``loss``, ``accuracy``, ``val_loss``, ``val_accuracy``, ``seconds``; of
+        ``epoch`` (from 1), ``loss``, ``accuracy``, ``val_loss``, ``val_accuracy``, ``seconds``; in
         a phase with a cosine, also ``learning_rate``.
     segments : pandas.DataFrame
-        Of the test and validation partitions: ``split``, ``track_id``, ``segment``, ``label``.
+        ``split`` (test or validation), ``track_id``, ``segment``, ``label``.
     probabilities : numpy.ndarray of float32, shape (n_segments, n_genres), as `segments`
 
     Examples
@@ -66,7 +66,7 @@ class RunResult:
 
     @property
     def name(self):
-        """Where the run lies below the folder of all runs: corpus, profile, phase, rotation."""
+        """The path of the run below the folder of all runs: corpus, profile, phase, rotation."""
         return "/".join(self.folder.parts[-4:])
 
     def predictions(self, split="test"):
@@ -100,7 +100,7 @@ class KeptRuns:
         return self.folder / f"{profile.name}-{profile.digest()}"
 
     def derived_folder(self, profile):
-        """Return the folder of what notebooks derive from audio and weights."""
+        """Return the folder for what notebooks derive from audio and weights."""
         return self.profile_folder(profile) / "derived"
 
     def place(self, run):
@@ -117,7 +117,7 @@ class KeptRuns:
         return files.locked(self._beside(run, ".{}.lock"))
 
     def remove_leftovers(self, run):
-        """Remove what processes that were killed while keeping the run left behind."""
+        """Remove the leftovers of processes that were killed while keeping the run."""
         for path in (self.place(run), self.training_state(run), self._failure(run)):
             files.remove_leftovers(path)
 
@@ -138,13 +138,13 @@ class KeptRuns:
     def load(self, run):
         """Read a kept run as a `RunResult`.
 
-        None if it is not kept, if its files are not those that were kept (by their checksums), or
-        if the version that kept it left out something that is needed.
+        Return None if it is not kept, if its files have changed since (by their checksums), or if
+        the version that kept it left out something that is needed.
         """
         folder = self.place(run)
         try:
             facts = json.loads((folder / _FACTS).read_text())
-            # A published run, or a baseline, comes without weights.
+            # A published run or a baseline comes without weights.
             names = {_HISTORY, _PREDICTIONS, *facts["sha256"]}
             if any(files.checksum(folder / name) != facts["sha256"][name] for name in names):
                 return None
@@ -161,26 +161,26 @@ class KeptRuns:
         return RunResult(folder, facts, history, segments, probabilities)
 
     def load_all(self, runs):
-        """Read those of some runs that are kept, as a dict of Run to RunResult."""
+        """Read those of the given runs that are kept, as a dict of Run to RunResult."""
         return {run: result for run in runs if (result := self.load(run)) is not None}
 
     def attempt(self, run, work):
-        """Call a function that makes a run; if it fails, note why and return that in one line."""
+        """Call a function that makes a run; if it fails, note why and return the reason."""
         try:
             work()
         except Exception as error:
             reason = ": ".join([type(error).__name__, *str(error).strip().splitlines()[:1]])
             if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
                 reason += f" (make room for {self.place(run)}, and call again)"
-            reason = without_home(reason)  # for the report; the traceback is for this machine
-            with contextlib.suppress(OSError):  # a full disk, which may be the reason itself
+            reason = without_home(reason)  # for the report; the traceback stays on this machine
+            with contextlib.suppress(OSError):  # a full disk may itself be the reason
                 self.note_failure(run, reason, traceback.format_exc())
             return reason
         return None
 
     @contextlib.contextmanager
     def stderr_of(self, run):
-        """Hold back what this process writes to stderr; the note of a failure will have it."""
+        """Hold back what this process writes to stderr, for the note of a failure."""
         path = self._stderr(run)
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w+b") as file:
@@ -201,14 +201,14 @@ class KeptRuns:
             path.write_text(json.dumps(note, indent=2))
 
     def failure_reason(self, run):
-        """Return in one line why a run failed when it was last tried, or None."""
+        """Return in one line why the last attempt at a run failed, or None."""
         try:
             return json.loads(self._failure(run).read_text())["reason"]
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def failures(self, runs):
-        """Return why runs failed when they were last tried, as a dict of Run to str."""
+        """Return why the last attempts at runs failed, as a dict of Run to str."""
         return {run: reason for run in runs if (reason := self.failure_reason(run))}
 
     def copy_without_weights(self, run, target):
@@ -240,18 +240,18 @@ class KeptRuns:
 
 
 def load_network(result):
-    """Load the network of a kept run; a published one has no weights.
+    """Load the network of a kept run; a published run has no weights.
 
-    No code that its file may contain is run: another file than this project's raises a ValueError.
+    Code inside the file is never run: a file from outside this project raises a ValueError.
     """
-    import keras  # here, because everything else that is kept is read without it
+    import keras  # here, because everything else is read without it
 
     path = result.folder / _WEIGHTS
     try:
         return keras.saving.load_model(path, safe_mode=True)
     except _UNREADABLE as error:
         raise ValueError(
-            f"{path}: is not loaded ({str(error).splitlines()[0]}). Expected a network of this "
-            "project, which contains no code: code that a file brings is never run. Remove "
-            f"{result.folder} and call again: the run is then trained again."
+            f"{path}: was not loaded ({str(error).splitlines()[0]}). Expected a network of this "
+            "project, which contains no code: code in a file is never run. Remove "
+            f"{result.folder} and call again to repeat the run."
         ) from error

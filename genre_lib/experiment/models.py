@@ -1,4 +1,4 @@
-"""The network of a run, built and compiled."""
+"""Build and compile the network of a run."""
 
 import dataclasses
 import gc
@@ -13,7 +13,7 @@ from genre_lib.network.resnet1d import build_resnet1d
 
 
 class Networks:
-    """Gives every run its untrained network, compiled once for successive runs that share it.
+    """Gives every run its untrained network, compiled once for successive runs with the same one.
 
     Compiling thirty layers takes as long as several epochs of a small corpus.
     """
@@ -43,18 +43,18 @@ class Networks:
     def forget(self):
         """Release the network and its memory."""
         self._key = self._model = None
-        # Keras holds on to every network of a process until it is told to let go.
+        # Keras keeps every network of a process until its session is cleared.
         keras.utils.clear_session(free_memory=True)
         gc.collect()
 
 
 def variables(model):
-    """List all that an update changes: weights, statistics, random states, the optimizer's."""
+    """List all variables that an update changes: weights, statistics, random states, optimizer."""
     return [*model.variables, *model.optimizer.variables]
 
 
 def build_model(run, n_classes):
-    """Build and compile the network of a run; its initial weights follow from the seed alone."""
+    """Build and compile the network of a run; its initial weights depend only on the seed."""
     model = compile_model(run.profile, run.phase, n_classes, rematerialize=run.phase.whole_batch)
     _draw_kernels(model, run.seed)
     return model
@@ -88,16 +88,16 @@ def compile_model(profile, phase, n_classes, *, rematerialize=False):
 
 
 def _create_variables(model, label):
-    # Otherwise Keras creates those of the optimizer and the metrics in the first update, which
-    # TensorFlow therefore traces twice. In a small training, that is much of the time.
+    # Otherwise Keras creates those of the optimizer and the metrics in the first update, and
+    # TensorFlow traces that twice. In a short run, this is much of the time.
     model.optimizer.build(model.trainable_variables)
     model.compute_metrics(None, label, np.ones((1, model.output.shape[-1]), np.float32))
     model.reset_metrics()
 
 
 def _draw_kernels(model, seed):
-    # Glorot's distribution, like Keras itself, but not from the random numbers that Keras shares
-    # with all threads of the process: those of a Dask worker draw some, too.
+    # Glorot's distribution, as in Keras, but not from the random numbers that Keras shares with
+    # all threads of the process: the threads of a Dask worker draw from them, too.
     numbers = random.Random(seed)
     for weights in model.variables:
         if weights.name == "seed_generator_state":  # of dropout

@@ -1,9 +1,9 @@
-"""The phases: the ways to train and test that are compared. A new one is added here, and only here.
+"""Define the phases: the ways to train and test that are compared. Add a new one only here.
 
-The original's are `NORMAL`, `l2_phase` and `ACCUMULATION`. A variant changes one thing about one of
-them, to explain its result: add it to `VARIANTS`. An improvement changes the normal phase for the
-better: add it to `IMPROVEMENTS`. The profile `paper` trains all of both, others those that they
-name; notebooks 05 and 06 show each, and `make report` trains what is missing.
+The original has `NORMAL`, `l2_phase` and `ACCUMULATION`. A variant changes one thing about one of
+them, to explain its result: add it to `VARIANTS`. An improvement is meant to do better than the
+normal phase: add it to `IMPROVEMENTS`. The profile `paper` trains all of both, other profiles those
+that they name; notebooks 05 and 06 show each, and `make report` trains what is missing.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ from typing import Any
 from genre_lib.network.augmentation import Augmentation
 
 PROTOCOLS = ("original", "no_repetitions", "artist_filtered", "fault_filtered")
-"""Which tracks take part, and what is kept apart.
+"""Which tracks take part, and which must share a partition.
 
 ``original``: every track, as reported. ``no_repetitions``: only the first of the tracks that repeat
 each other, and no distorted one. ``artist_filtered``: the same tracks, with each artist in one
@@ -27,23 +27,23 @@ class Phase:
 
     Parameters
     ----------
-    name : str, also of its folder among the kept runs: ``"normal"``, ``"l2-0.001"``
+    name : str, also the name of its folder among the kept runs: ``"normal"``, ``"l2-0.001"``
     label : str, its name in tables and figures; `name` by default
-    network : dict, arguments of `genre_lib.network.build_resnet1d` that differ from the profile's
+    network : dict, arguments of `genre_lib.network.build_resnet1d` that override the profile
     accumulates, whole_batch : bool
         Train on the large batches of the accumulation phase: in micro-batches, or in one piece.
     reestimates : bool, re-estimate batch normalisation's statistics before each validation
     patience_in_updates : bool
         Wait for as many updates as the normal phase does, instead of as many epochs.
     protocol : str, one of `PROTOCOLS`
-    augmentation : genre_lib.network.Augmentation, optional, of the training segments
+    augmentation : genre_lib.network.Augmentation, optional, for the training segments
     averages : float
-        Validate and keep moving averages of the weights with this momentum; 0 averages none.
+        Validate and keep moving averages of the weights, with this momentum; 0 turns this off.
     cosine : bool
-        The learning rate falls to 0 by half a cosine, epoch by epoch; training runs to its end.
-    epochs : int, optional, in place of the profile's
-    train_partitions : int, on how many partitions it trains; see `split_tracks`
-    baseline : str, a classifier of `genre_lib.experiment.baselines` in place of the network
+        The learning rate falls to 0 along half a cosine, epoch by epoch, without early stopping.
+    epochs : int, optional, instead of the profile's
+    train_partitions : int, number of partitions to train on; see `split_tracks`
+    baseline : str, a classifier of `genre_lib.experiment.baselines` instead of the network
 
     Examples
     --------
@@ -70,7 +70,7 @@ class Phase:
 
     @property
     def mixes(self):
-        """Whether labels are the shares of several genres."""
+        """Whether labels are shares of several genres."""
         return self.augmentation is not None and self.augmentation.mixup > 0
 
 
@@ -89,7 +89,7 @@ def l2_phase(weight):
 
 
 def protocol_phase(protocol, train_partitions=1, phase=NORMAL):
-    """Return a phase under a protocol; with the original's choices, it is the phase itself."""
+    """Return a phase under a protocol; with the original's choices, return the phase itself."""
     if protocol != "original":
         name = f"{phase.name}-{protocol.replace('_', '-')}"
         label = f"{phase.label}, {protocol.replace('_', ' ')}"
@@ -98,7 +98,7 @@ def protocol_phase(protocol, train_partitions=1, phase=NORMAL):
 
 
 def with_more_data(phase, train_partitions):
-    """Return a phase that trains on so many partitions: 4 makes ``"normal-4-partitions"``."""
+    """Return a phase that trains on several partitions: 4 makes ``"normal-4-partitions"``."""
     if train_partitions == phase.train_partitions:
         return phase
     name, label = f"{phase.name}-{train_partitions}-partitions", f"{train_partitions} partitions"
@@ -122,7 +122,7 @@ def variant_phases(profile):
 
 
 def improvement_phases(profile):
-    """List the improvements that a profile trains: each alone, and ``improved``, all together.
+    """List the improvements that a profile trains: each alone, then ``improved``, all combined.
 
     Examples
     --------
@@ -132,7 +132,7 @@ def improvement_phases(profile):
 
 
 def _vary(name, label, *phases, **changes):
-    """Return a function of a profile, as in `VARIANTS`, that makes these changes to phases."""
+    """Return a function of a profile, as in `VARIANTS`, that makes these changes to the phases."""
     varied = [
         dataclasses.replace(p, name=f"{p.name}-{name}", label=f"{p.label}, {label}", **changes)
         for p in phases
@@ -153,7 +153,7 @@ def _whole_batch(profile):
 
 
 def _momentum(profile):
-    # The default of Keras; if the profile has that, one that makes the difference visible.
+    # The default of Keras or, if the profile has that, a value that makes the difference visible.
     momentum = 0.9 if profile.bn_momentum == 0.99 else 0.99
     name, network = f"momentum-{momentum:g}", {"bn_momentum": momentum}
     return _vary(name, f"momentum {momentum:g}", NORMAL, ACCUMULATION, network=network)(profile)
@@ -169,7 +169,7 @@ VARIANTS = {
     "statistics": _vary("statistics", "re-estimated", NORMAL, ACCUMULATION, reestimates=True),
     "patience": _vary("patience", "patience in updates", ACCUMULATION, patience_in_updates=True),
 }
-"""By name, functions of a profile that return the phases of a variant."""
+"""By name: functions of a profile that return the phases of a variant."""
 
 
 def _crops(profile):
@@ -177,13 +177,13 @@ def _crops(profile):
 
 
 def _always(*arguments, **choices):
-    """Return a function of a profile, as in `IMPROVEMENTS`, that makes the same phase of each."""
+    """Return a function of a profile, as in `IMPROVEMENTS`, that ignores it."""
     phase = Phase(*arguments, **choices)
     return lambda profile: phase
 
 
 def _improved(profile):
-    # Segments that are never the same twice take longer to learn.
+    # Segments that never repeat take longer to learn.
     return Phase(
         "improved",
         network={"dropout": 0.3, "levels": 4},
@@ -205,4 +205,4 @@ IMPROVEMENTS = {
     "averages": _always("averages-0.98-cosine", "averages, cosine", averages=0.98, cosine=True),
     "improved": _improved,
 }
-"""By name, functions of a profile that return a phase that improves on `NORMAL`."""
+"""By name: functions of a profile that return a phase meant to improve on `NORMAL`."""

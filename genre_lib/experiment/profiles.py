@@ -1,4 +1,4 @@
-"""A profile holds every choice of an experiment, frozen and named."""
+"""Define profiles, each a named and frozen set of all choices of an experiment."""
 
 import dataclasses
 import hashlib
@@ -23,14 +23,14 @@ def _tuple(given, holds):
 
 
 def _names(known):
-    expected = f"a tuple of names among {', '.join(known)}, each once"
+    expected = f"a tuple of names from {', '.join(known)}, each once"
     return expected, lambda names: _tuple(names, known.__contains__)
 
 
 _COUNTS = ("max_segments", "batch_size", "accumulated_batch_size", "micro_batch_size", "epochs")
-_AT_LEAST = f"{SHORTEST_WINDOW}, the least that the depth of the network allows"
+_AT_LEAST = f"{SHORTEST_WINDOW}, the shortest that the depth of the network allows"
 
-# What each choice may be by itself; `Profile` checks how they go together.
+# What each choice may be by itself; `Profile` checks whether they go together.
 _EXPECTED = {
     **dict.fromkeys(_COUNTS, ("a whole number from 1", _whole)),
     **dict.fromkeys(("learning_rate", "patience"), ("a number from 0", _number)),
@@ -55,7 +55,7 @@ _EXPECTED = {
 
 @dataclasses.dataclass(frozen=True)
 class Profile:
-    """Every choice of an experiment: the one place to change a hyper-parameter.
+    """All choices of an experiment: the one place to change a hyper-parameter.
 
     Runs are kept under the choices that shaped them: a changed profile trains again. An impossible
     choice raises a ValueError.
@@ -75,19 +75,19 @@ class Profile:
         Maximum number of epochs, and epochs without a lower validation loss before training ends.
     l2_lambdas : tuple of float, weights of the penalty; each is an L2 phase
     rotations, other_rotations, variant_rotations : int
-        Rotations, from the first, that the normal phase, each other phase (``improved``, too) and
-        each variant or single improvement run.
+        Number of rotations of the normal phase, of each other phase (``improved`` included), and of
+        each variant or single improvement.
     protocols : tuple of str
-        Those of `PROTOCOLS` under which the normal phase runs, if the corpus allows them. All other
+        The `PROTOCOLS` under which the normal phase runs, if the corpus allows them. All other
         phases follow the original protocol.
     train_partitions : tuple of int, from 1 to n_partitions - 2
         Sizes of the training set, in partitions, that the normal phase has under each protocol.
-    variants, improvements : tuple of str, those of `VARIANTS` and `IMPROVEMENTS` that are run
+    variants, improvements : tuple of str, names from `VARIANTS` and `IMPROVEMENTS` to run
     seeds, partition_seed : tuple of int, int
-        Everything is run with each seed (of weights and segment order), on the same partitions.
-    jit_compile : bool or "auto", compile with XLA; "auto" does if that trains faster here
+        Everything runs with each seed (for weights and segment order), on the same partitions.
+    jit_compile : bool or "auto", compile with XLA; "auto" compiles if that trains faster here
     precision : {"auto", "float32", "mixed_bfloat16", "mixed_float16"}
-        "auto" takes what suits the device. Weights, normalisations and softmax are always float32.
+        "auto" suits the device. Weights, normalisations and softmax are always float32.
 
     Examples
     --------
@@ -130,7 +130,7 @@ class Profile:
         if max(self.train_partitions) > self.n_partitions - 2:
             raise ValueError(
                 f"train_partitions={self.train_partitions}: of n_partitions={self.n_partitions}, "
-                "one validates and one tests; expected no more than the others."
+                "one validates and one tests; expected at most the rest."
             )
         if self.micro_batch_size > self.accumulated_batch_size:
             raise ValueError(
@@ -145,9 +145,9 @@ class Profile:
 
     def digest(self):
         """Return 8 hexadecimal digits for the choices that shape a single run."""
-        # How many runs are made is left out: asking for more rotations, seeds or lambdas keeps the
-        # existing runs. So is what equals its default: a choice that is added later, with the old
-        # behaviour as its default, keeps them, too.
+        # The number of runs is left out, so that more rotations, seeds or lambdas keep the existing
+        # runs. So are values equal to their defaults: a choice added later, with the old behaviour
+        # as its default, also keeps them.
         left_out = {"name", "rotations", "other_rotations", "variant_rotations"}
         left_out |= {"l2_lambdas", "protocols", "train_partitions", "variants", "improvements"}
         left_out |= {"seeds"}
@@ -160,7 +160,7 @@ class Profile:
 
 
 PAPER = Profile("paper", train_partitions=(1, 2, 4), improvements=tuple(IMPROVEMENTS))
-"""The original: full width, its 30 runs, and those that explain and improve them. For a GPU."""
+"""The original at full width: its 30 runs, and those that explain and improve them. For a GPU."""
 
 LAPTOP = Profile(
     "laptop",
@@ -172,8 +172,8 @@ LAPTOP = Profile(
     protocols=("original", "artist_filtered"),
     variants=("whole-batch",),
 )
-"""Real audio on two cores: full depth and window, a sixteenth of the filters, and of the variants
-the one that explains most, a batch of 80 that is normalised as a whole."""
+"""Real audio on two cores: full depth and window, a sixteenth of the filters, and the one variant
+that explains most, a batch of 80 that is normalised as a whole."""
 
 DEMO = Profile(
     "demo",
@@ -213,13 +213,13 @@ SMOKE = Profile(
     protocols=("original", "no_repetitions"),
     variants=("group-norm",),
 )
-"""The least that shows that everything runs; its numbers mean nothing."""
+"""The smallest profile that shows that everything runs; its numbers mean nothing."""
 
 PROFILES = {profile.name: profile for profile in (SMOKE, DEMO, LAPTOP, PAPER)}
 
 
 def get_profile(name):
-    """Return the profile with a name; a ValueError lists those that there are."""
+    """Return the profile of this name, or raise a ValueError that lists all names."""
     if name not in PROFILES:
         raise ValueError(
             f"profile {name!r} is not known; expected one of {', '.join(PROFILES)}. To make your "

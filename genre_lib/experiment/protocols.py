@@ -1,4 +1,4 @@
-"""What may stand on both sides of a partition: the protocols, and what leaks under each."""
+"""Divide tracks under each protocol, and count what leaks from training into test."""
 
 import pandas as pd
 
@@ -9,11 +9,11 @@ _SPLIT = {"train": 0, "valid": 1, "test": 2}  # as in the first rotation
 
 
 def divide(tracks, protocol="original", n_partitions=6, seed=0):
-    """Divide the tracks of a protocol into partitions: a Series of int from 0, by track id.
+    """Divide tracks into partitions under a protocol: a Series of int from 0, by track id.
 
     Protocols other than ``"original"`` need the columns of `genre_lib.faults.annotate`. The
-    published split of ``"fault_filtered"`` has three partitions. A protocol that these tracks do
-    not allow raises a ValueError.
+    published split of ``"fault_filtered"`` has three partitions. A protocol that does not suit
+    these tracks raises a ValueError.
     """
     if protocol not in PROTOCOLS:
         raise ValueError(f"protocol {protocol!r} is not one of {', '.join(PROTOCOLS)}.")
@@ -27,9 +27,9 @@ def divide(tracks, protocol="original", n_partitions=6, seed=0):
         return make_partitions(kept, n_partitions, seed)
     if kept["artist"].isna().all():
         raise ValueError(
-            "artist_filtered: no artist of these tracks is known, from the files' tags, a table "
-            "artists.csv (track_id, artist) beside them, or GTZAN's catalogue, by its track ids "
-            "(blues.00000); add one, or use the protocol no_repetitions."
+            "artist_filtered: no artist of these tracks is known from the files' tags, a table "
+            "artists.csv (track_id, artist) beside them, or GTZAN's catalogue, which knows tracks "
+            "by ids like blues.00000. Add the table, or use the protocol no_repetitions."
         )
     return make_partitions(kept, n_partitions, seed, groups=kept["artist"])
 
@@ -41,7 +41,7 @@ def _published_split(tracks):
         if missing := set(genres) - set(genres[split.index[split == number]]):
             raise ValueError(
                 f"fault_filtered: the published {name} split has no track of "
-                f"{', '.join(sorted(missing))} in this corpus; it is for all of GTZAN."
+                f"{', '.join(sorted(missing))} in this corpus; it needs all of GTZAN."
             )
     return split.astype(int).rename("partition")
 
@@ -49,8 +49,8 @@ def _published_split(tracks):
 def split_tracks(partition, rotation, train_partitions=1):
     """List the track ids of a rotation (from 0) by split: train, valid, test.
 
-    With several partitions for training, those before the rotation's own train with it, wrapping
-    around: what validates and what tests stays the same.
+    With several training partitions, the ones before the rotation's own are added, wrapping
+    around, so the validation and test partitions stay the same.
     """
     n = int(partition.max()) + 1
     if train_partitions > n - 2:
@@ -65,7 +65,7 @@ def split_tracks(partition, rotation, train_partitions=1):
 
 
 def leakage(tracks, partition, train_partitions=1):
-    """Count the test tracks of each rotation with a repetition, or their artist, in training."""
+    """Count the test tracks of each rotation that have a repetition or their artist in training."""
     tracks = tracks.set_index("track_id")
     rows = []
     for rotation in range(partition.max() + 1):
@@ -84,8 +84,8 @@ def count_leaks(tracks, profile, tested=None, train_partitions=1):
     `tracks` come from `genre_lib.faults.annotate`. `tested` maps protocols to the rotations (from
     0) that count; all do by default. Returns a table, indexed by protocol, and a list of reasons
     why the other protocols do not suit these tracks. The columns are ``tracks`` (that take part),
-    ``test`` (test tracks), ``repeated`` and ``same_artist`` (test tracks with a repetition, or
-    their artist, in training).
+    ``test`` (test tracks), ``repeated`` and ``same_artist`` (test tracks with a repetition or with
+    their artist in training).
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a run is, and which runs a profile plans."""
+"""Define what a run is, and list the runs that a profile plans."""
 
 import dataclasses
 
@@ -33,7 +33,7 @@ class Run:
 
     @property
     def epochs(self):
-        """Most epochs of its training."""
+        """The maximum number of epochs."""
         return self.phase.epochs or self.profile.epochs
 
     @property
@@ -44,14 +44,14 @@ class Run:
 
     @property
     def step_setting(self):
-        """The setting of the profile that decides how many segments are in memory at a time."""
+        """The profile's setting for the number of segments in memory at a time."""
         if self.phase.accumulates:
             return "micro_batch_size"
         return "accumulated_batch_size" if self.phase.whole_batch else "batch_size"
 
     @property
     def step_size(self):
-        """Segments that are in memory at a time."""
+        """Segments in memory at a time."""
         return getattr(self.profile, self.step_setting)
 
     @property
@@ -61,12 +61,12 @@ class Run:
             return self.epochs
         if not self.phase.patience_in_updates:
             return self.profile.patience
-        # Rounded up: not fewer updates than the normal phase waits for.
+        # Rounded up: at least as many updates as the normal phase waits for.
         return -(-self.profile.patience * self.batch_size // self.profile.batch_size)
 
 
 def describe(run, store):
-    """Return the facts that are kept of any run: what defined it, and what it is made with."""
+    """Return the facts kept of any run: what defines it, and what it is made with."""
     corpus = {"fingerprint": store.fingerprint, "genres": store.genres, "tracks": len(store.tracks)}
     return {
         "profile": dataclasses.asdict(run.profile),

@@ -1,4 +1,4 @@
-"""Many runs: one after the other, side by side, or on a cluster."""
+"""Train many runs: one after the other, in parallel, or on a cluster."""
 
 import contextlib
 import functools
@@ -19,33 +19,33 @@ from genre_lib.experiment.training import fit_run
 from genre_lib.progress import name_running, progress_bar
 from genre_lib.startup import is_verbose
 
-_NETWORKS = Networks()  # of this process: a worker is called once per run, and compiles once
+_NETWORKS = Networks()  # of this process: a worker is called once per run, but compiles once
 _ONE_AT_A_TIME = threading.Lock()
 
 
 def fit_runs(runs, store, runs_dir="runs", progress=True, jobs=None):
-    """Train those of some runs that are not kept yet.
+    """Train the runs that are not kept yet.
 
-    A run that fails is warned about, noted beside its place and tried again by the next call; the
-    others continue, and a RunError is raised if all fail. If a worker process is killed, the runs
-    that are left are trained one at a time.
+    A run that fails causes a warning and leaves a note beside its folder; the next call tries it
+    again. The others continue, and if all fail, a RunError is raised. If a worker process is
+    killed, the remaining runs are trained one at a time.
 
     With several jobs, worker processes share the cores of the machine. To use a Dask cluster, set
     the environment variable ``GENRE_SCHEDULER`` to the address of its scheduler (``tcp://...``);
     other backends of joblib are chosen with ``joblib.parallel_config(backend=...)``. Workers must
-    find `runs_dir` and the store under the same paths. How many threads a run has changes the order
-    of its sums, so results agree as those of two machines do, not to the last digit.
+    find `runs_dir` and the store under the same paths. The number of threads changes the order of
+    sums, so results agree as closely as those of two machines, but not to the last digit.
 
     Parameters
     ----------
     runs, store : sequence of Run, SegmentStore
     runs_dir : str or Path, folder of all kept runs
     progress : bool, show a bar over the runs and, with one job, one over the epochs
-    jobs : int, runs side by side; by default the environment variable ``GENRE_JOBS``, or 1
+    jobs : int, parallel runs; by default the environment variable ``GENRE_JOBS``, or 1
 
     Returns
     -------
-    dict of Run to RunResult, in the order of `runs` and without those that failed
+    dict of Run to RunResult, in the order of `runs`, without those that failed
 
     Examples
     --------
@@ -55,7 +55,7 @@ def fit_runs(runs, store, runs_dir="runs", progress=True, jobs=None):
     results = kept.load_all(runs)
     jobs, missing = jobs or _wanted_jobs(), [run for run in runs if run not in results]
     look = {"total": len(runs), "initial": len(results), "desc": "Runs", "unit": "run"}
-    # The mean speed, as runs side by side end together.
+    # The mean speed, because parallel runs end together.
     bar = progress_bar(**look, smoothing=0, main=True, progress=progress)
     # Closed, not left to the garbage collector: an interrupt must reach the workers.
     with bar, contextlib.closing(_attempts((*missing,), store, kept, bar, jobs)) as attempts:
@@ -81,14 +81,12 @@ def fit_runs(runs, store, runs_dir="runs", progress=True, jobs=None):
 def _wanted_jobs():
     wanted = os.environ.get("GENRE_JOBS") or "1"
     if not wanted.isdecimal() or int(wanted) < 1:
-        raise ValueError(
-            f"GENRE_JOBS={wanted!r}: expected how many runs to train side by side, 1 or more."
-        )
+        raise ValueError(f"GENRE_JOBS={wanted!r}: expected the number of parallel runs, 1 or more.")
     return int(wanted)
 
 
 def _attempts(runs, store, kept, bar, jobs):
-    """Yield each run when it is done and, if it failed, why."""
+    """Yield each run when it is done and, if it failed, the reason."""
     if runs and (jobs > 1 or os.environ.get("GENRE_SCHEDULER")):
         yield from _attempts_in_workers(runs, store, kept, jobs)
         return
@@ -104,11 +102,11 @@ def _attempts_in_workers(runs, store, kept, jobs):
             left.remove(run)
             yield run, reason
     except BrokenProcessPool:
-        # Usually for lack of memory, of which one run at a time needs least. In a process of its
-        # own, a run that kills its process can be named.
+        # Usually memory ran out, and one run at a time needs least. In a process of its own, a
+        # run that kills its process can be named.
         warnings.warn(
-            f"a worker process was killed: {len(left)} of {len(runs)} runs are left, and are "
-            "trained one at a time. If memory was short, fewer jobs need less.",
+            f"a worker process was killed: the remaining {len(left)} of {len(runs)} runs are "
+            "trained one at a time. If memory ran out, use fewer jobs.",
             stacklevel=4,
         )
         for run in left:
@@ -126,7 +124,7 @@ def _attempt(run, store, kept, progress=False):
 
     reason = kept.attempt(run, train)
     if reason:
-        # A network that failed halfway, for lack of memory perhaps, must not stay in the way.
+        # A network that failed halfway, perhaps for lack of memory, must not keep its memory.
         _NETWORKS.forget()
     return run, reason
 
@@ -139,14 +137,14 @@ def side_by_side(work, items, jobs):
             yield from parallel(joblib.delayed(_call)(work, item, shares) for item in items)
             is_done = True
         finally:
-            # Idle processes would hold their networks, and memory of a GPU, for minutes. One that
-            # is killed leaves a semaphore, of which Python warns.
+            # Idle processes would keep their networks, and GPU memory, for minutes. A killed one
+            # leaves a semaphore, of which Python warns.
             get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=not is_done)
 
 
 @contextlib.contextmanager
 def _parallel(jobs):
-    # One call at a time, as each takes minutes; no backend, so that the caller's choice counts.
+    # One call at a time, because each takes minutes; no backend, so that the caller's counts.
     parallel = functools.partial(
         joblib.Parallel, prefer="processes", batch_size=1, return_as="generator_unordered"
     )
@@ -166,21 +164,21 @@ def _parallel(jobs):
     ):
         if joblib.effective_n_jobs(-1) == 1:
             raise RuntimeError(
-                f"the cluster at {address} has a single thread, and joblib would work here rather "
-                "than hand it anything: start its worker with --nthreads 2, or leave "
-                "GENRE_SCHEDULER unset."
+                f"the cluster at {address} has a single thread, so joblib would work here and "
+                "leave it idle: start its worker with --nthreads 2, or leave GENRE_SCHEDULER "
+                "unset."
             )
         yield parallel(-1)
 
 
 def _call(work, item, shares):
     threads = str(max(1, joblib.cpu_count() // shares))
-    # TensorFlow, and XLA under JAX, read these when they first compute; what a worker was started
-    # with takes precedence. No process may reserve a whole GPU in advance.
+    # TensorFlow, and XLA under JAX, read these when they first compute; values that a worker was
+    # started with take precedence. No process may reserve a whole GPU in advance.
     names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "NPROC")
     sharing = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
     for name, value in (dict.fromkeys(names, threads) | sharing).items():
         os.environ.setdefault(name, value)
-    # A worker of a cluster may have threads, and Keras has one seed and one session for them all.
+    # A worker of a cluster may have threads, but Keras has one seed and one session for all.
     with _ONE_AT_A_TIME:
         return work(item)

@@ -1,4 +1,4 @@
-"""One run: its network is trained, validated and tested, and the result is kept."""
+"""Train, validate and test the network of one run, and keep the result."""
 
 import time
 
@@ -23,9 +23,9 @@ from genre_lib.progress import progress_bar
 def fit_run(run, store, runs_dir="runs", progress=True, networks=None):
     """Train, validate and test once, and keep the result.
 
-    A kept run is returned as it is; an interrupted one resumes after its last whole epoch. If
-    another process trains the same run, its result is waited for. A batch that does not fit into
-    memory raises a MemoryError that says what does.
+    A kept run is returned as it is; an interrupted one resumes after its last complete epoch. If
+    another process is training the same run, this one waits for its result. A batch that does not
+    fit into memory raises a MemoryError that says which size does.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def _train_and_keep(run, store, kept, progress, networks):
     kept.remove_leftovers(run)
     parts = split_segments(run, store)
     model = networks.give(run, len(store.genres))
-    # Where segments are mixed, labels are shares of genres, also of those that are not.
+    # If segments are mixed, all labels are shares of genres, even those of unmixed segments.
     labels = {"n_classes": len(store.genres) if run.phase.mixes else None}
     changes = {"seed": run.seed, "augmentation": run.phase.augmentation}
     batches = {
@@ -65,7 +65,7 @@ def _train_and_keep(run, store, kept, progress, networks):
     }
     facts, state = describe(run, store), kept.training_state(run)
     facts["computation"] = describe_computation(run.profile.precision, run.profile.jit_compile)
-    # What shapes a training besides the code; a state made from anything else is void.
+    # What shapes training besides the code; a state made from anything else is void.
     made_from = {name: facts[name] for name in ("phase", "rotation", "seed", "corpus", "versions")}
     made_from |= {"profile": run.profile.digest(), "backend": facts["computation"]["backend"]}
     history = train(model, run, batches, state, made_from, progress)
@@ -97,7 +97,7 @@ def train(model, run, batches, state, made_from, progress=True):
     training, validation = feed(batches["train"]), feed(batches["valid"])
 
     def shuffle(*_):
-        if training is not batches["train"]:  # of which Keras would do it by itself
+        if training is not batches["train"]:  # Keras does this itself for a PyDataset
             batches["train"].on_epoch_end()
 
     shuffle()
@@ -114,7 +114,7 @@ def train(model, run, batches, state, made_from, progress=True):
             model.fit(
                 training,
                 validation_data=validation,
-                # One that was interrupted after it had stopped early has no epochs left.
+                # A run that was interrupted after it had stopped early has no epochs left.
                 initial_epoch=epochs if checkpoints.stopped else done,
                 epochs=epochs,
                 callbacks=callbacks,
@@ -122,8 +122,8 @@ def train(model, run, batches, state, made_from, progress=True):
                 verbose=0,
             )
         except TypeError as error:
-            # On JAX, Keras hides what ends an epoch's first update: it looks for averages, which
-            # that update has.
+            # On JAX, Keras hides an error in an epoch's first update behind another one: it misses
+            # the averages of that update.
             raise error.__context__ or error from None
     history = pd.DataFrame(checkpoints.history)
     history.insert(0, "epoch", np.arange(1, len(history) + 1))
@@ -132,7 +132,7 @@ def train(model, run, batches, state, made_from, progress=True):
 
 def _scheduler(run):
     if run.phase.cosine:
-        # By epoch, so that the compiled network does not depend on how many updates that has.
+        # By epoch, so that the compiled network does not depend on the number of updates in it.
         rate = keras.optimizers.schedules.CosineDecay(run.profile.learning_rate, run.epochs)
         yield keras.callbacks.LearningRateScheduler(lambda epoch, _: float(rate(epoch)))
 

@@ -1,4 +1,4 @@
-"""What an update in micro-batches costs, what it computes, and what its batch statistics miss."""
+"""Measure an update in micro-batches: its cost, what it computes, and its batch statistics."""
 
 import itertools
 import threading
@@ -34,7 +34,7 @@ def measure_updates(profile, cache=None, progress=True):
     -------
     pandas.DataFrame
         ``update`` (``"8 x 10"``); ``memory`` (MiB: the peak of the GPU's memory or, without a GPU,
-        that of the process above what it had before); ``seconds`` (of the next update).
+        the increase in the process's memory); ``seconds`` (of the next update).
 
     Examples
     --------
@@ -96,7 +96,7 @@ class _Watch:
         self.since = time.perf_counter()
 
     def end(self, update, logs):
-        float(logs["loss"])  # which waits for a GPU
+        float(logs["loss"])  # this waits for a GPU
         if update == 1:
             self.done.set()
             self.watcher.join()
@@ -118,8 +118,8 @@ def compare_reductions():
     Returns
     -------
     pandas.DataFrame
-        ``optimizer``, ``examples in an epoch``, and how far the weights end from those of whole
-        batches, as a multiple of the way that these went: ``mean``, ``sum`` (as in
+        ``optimizer``, ``examples in an epoch``, and the distance of the final weights from those of
+        whole batches, relative to how far these moved: ``mean``, ``sum`` (as in
         `genre_lib.network.GradientAccumulationModel`), ``keras`` (``gradient_accumulation_steps``).
 
     Examples
@@ -129,7 +129,7 @@ def compare_reductions():
     from genre_lib.network.devices import default_settings
 
     rows, train = [], default_settings()(_train_small_network)
-    # Of 427 examples, the last batch of an epoch is not full, and nor is its last micro-batch.
+    # With 427 examples, an epoch's last batch is not full, and neither is its last micro-batch.
     for optimizer, n_examples in itertools.product(("SGD", "Adam"), (400, 427)):
         row = {"optimizer": optimizer, "examples in an epoch": n_examples}
         whole = train(optimizer, n_examples, "whole")
@@ -166,7 +166,7 @@ def _train_small_network(optimizer, n_examples, way):
 def measure_statistics(profile, result, store):
     """Compare the statistics of micro-batches with those of their batch, in a trained network.
 
-    `result` is a run of the accumulation phase. Returned is the table of
+    `result` is a run of the accumulation phase. Returns the table of
     `genre_lib.network.compare_statistics`, with the size of the batch as ``segments``.
     """
     from genre_lib.network import compare_statistics

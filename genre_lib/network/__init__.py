@@ -1,4 +1,4 @@
-"""The network in Keras, and how it is fed and trained, independent of any experiment."""
+"""Build the network in Keras, feed it and train it, independently of any experiment."""
 
 import lazy_loader
 

@@ -1,9 +1,9 @@
-"""Gradient accumulation: one update from a large batch, in the memory of a small one.
+"""Accumulate gradients: make one update from a large batch, in the memory of a small one.
 
 Only the training step is written here; loss, metrics and optimizer are Keras' own. Keras'
 `gradient_accumulation_steps=8` with batches of 10 agrees only if every update consists of 8 full
-batches: it counts on across epochs, never applies the batches left over at the end, gives a smaller
-batch full weight, and runs schedules and callbacks per batch of 10.
+batches: it keeps counting across epochs, never applies the batches left over at the end, gives a
+smaller batch full weight, and runs schedules and callbacks per batch of 10.
 """
 
 import functools
@@ -26,23 +26,23 @@ from genre_lib.network.batch_losses import (
 class GradientAccumulationModel(keras.Model):
     """A Keras model that runs each batch in micro-batches and makes one update from it.
 
-    The batch size given to `fit` is the effective one; in memory are the predictions of a batch,
-    but the activations of only one micro-batch at a time. With B examples in a batch and n_i in
+    The batch size given to `fit` is the effective one; memory holds the predictions of a batch, but
+    the activations of only one micro-batch at a time. With B examples in a batch and n_i in
     micro-batch i, the gradient is the sum over i of (n_i / B) times the gradient of (mean loss of
     micro-batch i + penalties). An uneven last batch is exact and makes its own update, and a
     penalty counts once per update. Batch normalisation sees one micro-batch at a time, and each
-    moves the moving statistics.
+    updates the moving statistics.
 
-    A loss that is not known to be a mean over the examples (one with a mask or `ignore_class`, a
-    function of your own) is first differentiated by the predictions of the whole batch. They take
-    one more forward pass, about a third of the time. Metrics are given whole batches.
+    A loss that is not known to be a mean over the examples (one with a mask or `ignore_class`, or a
+    function of your own) is first differentiated with respect to the predictions of the whole
+    batch. These take one more forward pass, about a third of the time. Metrics see whole batches.
 
     Parameters
     ----------
     inputs, outputs : KerasTensor, or a structure of them
-        Of the network. An existing model's can be given; the two then share their weights.
+        Those of the network. If they belong to an existing model, the two share their weights.
     micro_batch_size : int
-        Examples in a micro-batch; the last of a batch may be smaller.
+        Examples in a micro-batch; the last one of a batch may be smaller.
     reduction : {"mean", "sum"}
         "mean" is the gradient above. "sum" adds up the micro-batches' gradients instead: the steps
         of SGD grow by their number, those of Adam change only through its epsilon.
@@ -62,7 +62,7 @@ class GradientAccumulationModel(keras.Model):
     """
 
     def __init__(self, inputs, outputs, micro_batch_size=10, reduction="mean", **kwargs):
-        # `Model.inputs` is a list even if there is one input, whose data is an array.
+        # `Model.inputs` is a list even for a single input, whose data is an array.
         given = inputs, outputs
         given = [t[0] if isinstance(t, list | tuple) and len(t) == 1 else t for t in given]
         super().__init__(*given, **kwargs)
@@ -77,7 +77,7 @@ class GradientAccumulationModel(keras.Model):
         backend = keras.backend.backend()
         if backend not in ("tensorflow", "jax"):
             raise NotImplementedError(
-                f"Gradient accumulation needs KERAS_BACKEND=tensorflow or jax; it is {backend}."
+                f"Gradient accumulation needs KERAS_BACKEND=tensorflow or jax, not {backend}."
             )
         return self._jax_update()(*args) if backend == "jax" else self.tensorflow_step(*args)
 
@@ -95,7 +95,7 @@ class GradientAccumulationModel(keras.Model):
         return JaxUpdate(self)
 
     def objective(self, micro_batch, share, n_micro_batches):
-        """Return a micro-batch's part of the loss, of the losses of layers, and of predictions."""
+        """Return a micro-batch's parts of the loss, of the layers' losses, and of predictions."""
         x, _, _, *slopes = micro_batch
         y_pred = self(x, training=True)
         losses, scale = self.losses, self.optimizer.scale_loss
@@ -108,7 +108,7 @@ class GradientAccumulationModel(keras.Model):
         if slopes:
             objective = pull(parts, slopes[0]) + scale(self._aggregate_additional_loss(added))
         else:
-            # The metrics are told of the whole batch, later.
+            # The metrics are updated later, with the whole batch.
             with keras.StatelessScope([(v, v.value) for v in self.metrics_variables]):
                 loss = self.batch_loss(micro_batch, y_pred, losses)
             objective = scale(share * loss)
@@ -120,7 +120,7 @@ class GradientAccumulationModel(keras.Model):
         return objective, added, parts
 
     def batch_loss(self, data, y_pred, losses):
-        """Return the loss of predictions, with the losses that layers added to it."""
+        """Return the loss of predictions, including the losses that layers added."""
         x, y, sample_weight, *_ = data
         self._losses_override = losses
         try:
@@ -129,7 +129,7 @@ class GradientAccumulationModel(keras.Model):
             self._losses_override = []
 
     def report(self, data, loss, y_pred):
-        """Tell the metrics of a batch, and return their values so far."""
+        """Update the metrics with a batch, and return their values so far."""
         x, y, sample_weight = data
         self._loss_tracker.update_state(loss, sample_weight=count_examples(data))
         return self.compute_metrics(x, y, y_pred, sample_weight)
@@ -175,14 +175,14 @@ class GradientAccumulationModel(keras.Model):
         return logs
 
     def _differentiate_loss(self, data, run, predictions):
-        """Differentiate the loss of the whole batch, by its predictions and by the weights."""
+        """Differentiate the whole batch's loss with respect to its predictions and the weights."""
         import tensorflow as tf
 
         def forward(parts, rows):
             x = map_arrays(lambda t: tf.gather(t, rows), data[0])
             return predictions.write(parts, rows, take_apart(self(x, training=True)))
 
-        # Random numbers and statistics are put back, so that the same happens once more.
+        # Random numbers and statistics are put back, so that the next pass repeats this one.
         before = [tf.identity(v) for v in self.non_trainable_variables]
         parts = run(forward, predictions.empty)
         for variable, value in zip(self.non_trainable_variables, before, strict=True):
@@ -216,8 +216,8 @@ def _run_micro_batches(function, carried, size, micro_size):
     def full(i, carried):
         return i + 1, function(carried, i * micro_size + tf.range(micro_size))
 
-    # Micro-batches in parallel would all hold their activations. The loop
-    # is the graph's: when that is made, the size of a batch is not known.
+    # Parallel micro-batches would all keep their activations. The loop is
+    # part of the graph, because the batch size is unknown when it is made.
     _, carried = tf.while_loop(lambda i, _: i < n_full, full, (0, carried), parallel_iterations=1)
     rest = tf.range(n_full * micro_size, size)
     if not isinstance(n_left, int):
@@ -226,12 +226,12 @@ def _run_micro_batches(function, carried, size, micro_size):
 
 
 class _Predictions:
-    """Puts the predictions of micro-batches in their rows of the batch's, on TensorFlow."""
+    """Collects the predictions of micro-batches in the rows of the batch, on TensorFlow."""
 
     def __init__(self, model, data, size):
         import tensorflow as tf
 
-        # What is attached to predictions, and how long they are, one example tells.
+        # One example shows the shape of predictions, and what is attached to them.
         example = model(map_arrays(lambda t: t[:1], data[0]), training=False)
         self.example = take_apart(example)
         self.empty = [

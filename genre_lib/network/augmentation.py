@@ -1,4 +1,4 @@
-"""Augmentation: training segments that differ from epoch to epoch and keep their genre."""
+"""Augment training segments: change them from epoch to epoch, but keep their genre."""
 
 import dataclasses
 
@@ -9,22 +9,22 @@ from genre_lib.waveform import FULL_SCALE
 
 @dataclasses.dataclass(frozen=True)
 class Augmentation:
-    """What `SegmentBatches` does to training segments; by default, nothing.
+    """The changes that `SegmentBatches` makes to training segments; by default, none.
 
-    All random numbers of an epoch are drawn at once, a row per segment, from its seed and number
-    alone. Samples stay int16: what gain drives beyond full scale is clipped.
+    All random numbers of an epoch are drawn at once, one row per segment, and depend only on its
+    seed and number. Samples stay int16: values that gain drives beyond full scale are clipped.
 
     Parameters
     ----------
     crops : int
-        Random crops per track and epoch in place of its fixed windows, but not more than it has of
-        those. They lie anywhere between the first and the last window.
+        Random crops per track and epoch instead of its fixed windows, but not more than it has
+        windows. They lie anywhere between the first and the last window.
     gain_db : float, each segment becomes louder or softer by up to this
-    polarity : bool, turn half of the segments upside down
+    polarity : bool, invert half of the segments
     mixup : float
         Mix each segment, and its label, with another of its batch; its share is drawn from a Beta
         distribution with both parameters equal to this (Zhang et al. 2018, *mixup: Beyond Empirical
-        Risk Minimization*). 0 mixes none.
+        Risk Minimization*). 0 turns this off.
 
     Examples
     --------
@@ -41,18 +41,18 @@ class Augmentation:
     def __post_init__(self):
         for name, value in dataclasses.asdict(self).items():
             if not 0 <= value < np.inf:
-                raise ValueError(f"{name}={value!r}: expected a number from 0.")
+                raise ValueError(f"{name}={value!r}: expected a number of at least 0.")
 
     def choose(self, segments):
-        """Return the segments that an epoch consists of, with where their crops may begin."""
+        """Return the segments of an epoch, with the range in which their crops may begin."""
         of_track = segments.groupby("track_id")["start"]
         bounds = {"first": of_track.transform("min"), "last": of_track.transform("max")}
         segments = segments.assign(**bounds)
         return segments[segments["segment"] < self.crops] if self.crops else segments
 
     def draw(self, segments, seed, epoch):
-        """Return starts, factors and shares of an epoch: arrays with one per chosen segment."""
-        # A stream of its own beside that of the order, in which no choice moves the others' draws.
+        """Return the starts, factors and shares of an epoch: one value per chosen segment."""
+        # A separate stream from that of the order; no choice affects the draws of the others.
         rng = np.random.default_rng([seed, epoch, 1])
         place, gain, turn = rng.random((len(segments), 3)).T
         starts, first, last = segments[["start", "first", "last"]].to_numpy().T
@@ -65,7 +65,7 @@ class Augmentation:
         return starts, factors.astype(np.float32), shares.astype(np.float32)
 
     def apply(self, samples, labels, factors, shares):
-        """Return a batch of samples (int16, NumPy's or JAX's) and labels with these changes made.
+        """Apply these changes to a batch of samples (int16, NumPy or JAX) and their labels.
 
         Each segment is mixed with the one before it.
         """
@@ -77,7 +77,7 @@ class Augmentation:
         weights = np.stack([factors * shares, factors[before] * (1 - shares)], axis=1)[..., None]
         if not isinstance(samples, np.ndarray):
             return self._mix(samples, samples[before], *weights.swapaxes(0, 1)), labels
-        # One by one, as a segment fits into a processor's cache: in a third of the time.
+        # One by one: a segment fits into a processor's cache, so this takes a third of the time.
         pairs = zip(samples, samples[before], weights, strict=True)
         return np.stack([self._mix(own, other, *both) for own, other, both in pairs]), labels
 

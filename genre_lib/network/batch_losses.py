@@ -1,10 +1,10 @@
-"""Losses of a batch whose predictions come in pieces: which of them add up, and the whole again."""
+"""Compute the loss of a batch from predictions in pieces, whether or not it is a plain sum."""
 
 import keras
 from keras import layers, losses
 from keras.src.backend.common.tensor_attributes import get_tensor_attr, set_tensor_attr
 
-# Means over the examples, each of which counts alike. Any other loss is computed from the whole.
+# Means over equally weighted examples. Any other loss is computed from the whole batch.
 _MEANS = {
     losses.binary_crossentropy,
     losses.binary_focal_crossentropy,
@@ -18,21 +18,21 @@ _MEANS = {
     losses.poisson,
     losses.sparse_categorical_crossentropy,
 }
-# To predictions, by Keras: a mask and, for the cross-entropies of TensorFlow, logits.
+# What Keras attaches to predictions: a mask and, for TensorFlow's cross-entropies, logits.
 _ATTACHED = ["_keras_mask", *["_keras_logits"] * (keras.backend.backend() == "tensorflow")]
 
 
 def needs_whole_batch(model):
-    """Tell whether the loss of a batch may differ from the mean of those of its micro-batches."""
+    """Tell whether a batch's loss may differ from the mean loss of its micro-batches."""
     if type(model).compute_loss is not keras.Model.compute_loss or _is_masked(model):
         return True
-    # Without an axis besides that of the examples, sample weights meet a loss that is a mean.
+    # If examples are the only axis, sample weights apply to a loss that is a mean.
     flat = any(len(tensor.shape) < 2 for tensor in model.outputs)
     return flat or not all(map(_is_mean, keras.tree.flatten(model.loss)))
 
 
 def _is_masked(model):
-    # A layer made of others passes masks on, but only in computing.
+    # A layer made of others passes masks on, but only when it is called.
     inner = set(model._flatten_layers(include_self=False)) - set(model.layers)
     masking = any(isinstance(x, layers.Masking) or getattr(x, "mask_zero", False) for x in inner)
     return masking or any(get_tensor_attr(x, "_keras_mask") is not None for x in model.outputs)
@@ -46,7 +46,7 @@ def _is_mean(loss):
     if reduction in (None, "none"):
         raise ValueError(
             f"{loss.name}: reduction={reduction!r} was given; an update needs one number per batch,"
-            " as from reduction='sum_over_batch_size'."
+            " as with reduction='sum_over_batch_size'."
         )
     by_keras = not isinstance(loss, losses.Loss) or type(loss).__module__.startswith("keras.")
     every_example = settings.get("axis", -1) == -1 and settings.get("ignore_class") is None
@@ -55,7 +55,7 @@ def _is_mean(loss):
 
 
 def check_added_losses(model):
-    """Refuse losses that layers add, unless they are known to be means over the examples."""
+    """Raise an error if a layer adds a loss that is not known to be a mean over the examples."""
     known = keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2
     for layer in model._flatten_layers(include_self=False):
         if layer._get_own_losses() and type(layer.activity_regularizer) not in known:
@@ -67,7 +67,7 @@ def check_added_losses(model):
 
 
 def take_apart(y_pred):
-    """Return predictions, and what Keras attached to each of them or None."""
+    """Return predictions, each with what Keras attached to it, or None."""
     attached = (
         keras.tree.map_structure(lambda t, name=name: get_tensor_attr(t, name), y_pred)
         for name in _ATTACHED
@@ -76,7 +76,7 @@ def take_apart(y_pred):
 
 
 def put_together(parts):
-    """Return the predictions with masks and logits attached to them again."""
+    """Attach masks and logits to predictions again, and return these."""
 
     def attach(tensor, *attached):
         for name, value in zip(_ATTACHED, attached, strict=True):
@@ -88,7 +88,7 @@ def put_together(parts):
 
 
 def pull(parts, slopes):
-    """Return a number whose gradient by the predictions are the slopes of the batch's loss."""
+    """Return a number whose gradient by the predictions equals the slopes of the batch's loss."""
     pairs = zip(keras.tree.flatten(parts), keras.tree.flatten(slopes), strict=True)
     floats = keras.config.floatx()
     return sum(

@@ -1,4 +1,4 @@
-"""What batch normalisation sees and keeps: statistics of batches, and how they are estimated."""
+"""Estimate and compare the batch statistics that batch normalisation sees and keeps."""
 
 import keras
 import numpy as np
@@ -30,7 +30,7 @@ def reestimate(model, batches):
     momenta = [layer.momentum for layer in found]
     try:
         for index in range(len(batches)):
-            # The running mean of the batches so far; called eagerly, so that it is read each time.
+            # The running mean over the batches so far; a call in eager mode reads it each time.
             for layer in found:
                 layer.momentum = index / (index + 1)
             model(batches[index][0], training=True)
@@ -49,10 +49,9 @@ def _batch_normalizations(model):
 def compare_statistics(model, samples, micro_batch_size, layers=("norm_in", "norm_out")):
     """Measure how far the statistics of micro-batches are from those of the whole batch.
 
-    `samples` are one batch, int16, shape (batch, n_samples, 1). One row per layer: ``mean`` (root
-    mean square distance of a filter's mean in a micro-batch from that in the batch, in standard
-    deviations of the batch) and ``deviation`` (root mean square of the relative error of its
-    deviation).
+    `samples` is one batch, int16, shape (batch, n_samples, 1). One row per layer: ``mean`` (root
+    mean square distance between a filter's means in a micro-batch and in the batch, in standard
+    deviations of the batch) and ``deviation`` (root mean square relative error of its deviation).
     """
     network = keras.Model(model.inputs[0], [model.get_layer(name).input for name in layers])
     begins = range(0, len(samples), micro_batch_size)
@@ -60,7 +59,7 @@ def compare_statistics(model, samples, micro_batch_size, layers=("norm_in", "nor
     whole, *parts = [_moments(network, batch) for batch in (samples, *micro_batches)]
     rows = []
     for name, (mean, deviation), *others in zip(layers, whole, *parts, strict=True):
-        scale = np.maximum(deviation, 1e-6)  # of a filter that is always silent
+        scale = np.maximum(deviation, 1e-6)  # for a filter that is always silent
         errors = [(m - mean) / scale for m, _ in others], [d / scale - 1 for _, d in others]
         rows.append((name, *(np.sqrt(np.mean(np.square(error))) for error in errors)))
     return pd.DataFrame(rows, columns=["layer", "mean", "deviation"])

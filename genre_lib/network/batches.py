@@ -1,4 +1,4 @@
-"""Segments from the store, batch by batch, as Keras takes them."""
+"""Read segments from the store, batch by batch, in the form that Keras takes."""
 
 import functools
 import math
@@ -10,13 +10,13 @@ from genre_lib.network.devices import find_device
 from genre_lib.waveform import WINDOW
 
 _kept = {}  # the last SamplesOnDevice, by the folder of its store
-_SHARE_FOR_SAMPLES = 0.25  # of a GPU's memory; the rest is for activations and runs beside this one
+_SHARE_FOR_SAMPLES = 0.25  # of a GPU's memory; the rest is for activations and parallel runs
 
 
 class SegmentBatches(keras.utils.PyDataset):
     """Batches of segments, read from the store when they are needed.
 
-    Each is ``(samples, labels)``: int16 of shape (batch, window, 1), as the network takes it, and
+    Each batch is ``(samples, labels)``: int16 of shape (batch, window, 1), for the network, and
     int64 of shape (batch,) or, with `n_classes`, float32 of shape (batch, n_classes): the share of
     each genre. Keras reads ahead: several in a thread on TensorFlow, one on JAX.
 
@@ -58,11 +58,11 @@ class SegmentBatches(keras.utils.PyDataset):
         self.on_epoch_end()
 
     def on_epoch_begin(self):
-        # On JAX, Keras' queue serves what was read ahead for one epoch in the next one, too.
+        # On JAX, Keras' queue serves what it read ahead for one epoch again in the next one.
         if keras.backend.backend() == "jax" and (self.workers > 1 or self.use_multiprocessing):
             raise ValueError(
                 f"workers={self.workers}, use_multiprocessing={self.use_multiprocessing}: on JAX, "
-                "Keras then gives some segments twice and others never. Expected: one worker and "
+                "Keras then gives some segments twice and others never. Expected one worker and "
                 "no multiprocessing."
             )
 
@@ -70,7 +70,7 @@ class SegmentBatches(keras.utils.PyDataset):
         self.epoch += 1
         self.order = np.arange(len(self.starts))
         if self.seed is not None:
-            # By seed and epoch, so that the order does not depend on what was drawn before.
+            # Seeded by epoch, so that the order does not depend on earlier draws.
             np.random.default_rng([self.seed, self.epoch]).shuffle(self.order)
         if self.augmentation:
             drawn = self.augmentation.draw(self.segments, self.seed, self.epoch)
@@ -82,7 +82,7 @@ class SegmentBatches(keras.utils.PyDataset):
     def __getitem__(self, index):
         rows = self.order[index * self.batch_size : (index + 1) * self.batch_size]
         if not self.augmentation:
-            # As order within a batch does not matter then, and the disk is read forwards.
+            # The order within a batch does not matter then, and the disk is read forwards.
             rows = np.sort(rows)
         samples, labels = self.store.read(self.starts[rows], self.window), self.labels[rows]
         if self.augmentation:
@@ -92,10 +92,10 @@ class SegmentBatches(keras.utils.PyDataset):
 
 
 def feed(batches):
-    """Return batches as `fit` reads them best: on TensorFlow a tf.data.Dataset, else themselves.
+    """Return batches as `fit` reads them best: on TensorFlow as a tf.data.Dataset, else unchanged.
 
-    Who trains on a dataset calls ``batches.on_epoch_end()`` before the first epoch and after each,
-    as Keras does by itself for a PyDataset.
+    With a dataset, call ``batches.on_epoch_end()`` before the first epoch and after each; for a
+    PyDataset, Keras does so itself.
     """
     if keras.backend.backend() != "tensorflow":
         return batches
@@ -110,14 +110,14 @@ def feed(batches):
         ),
     )
     options = tf.data.Options()
-    # Keras lets tf.data tune itself, which delays the end of an epoch, at times by seconds.
+    # Keras lets tf.data tune itself, which sometimes delays the end of an epoch by seconds.
     options.autotune.enabled = False
     count = tf.data.experimental.assert_cardinality(len(batches))
     return found.apply(count).prefetch(2).with_options(options)
 
 
 class SamplesOnDevice:
-    """A store's samples in the memory of JAX's device, where segments are cut out of them."""
+    """The samples of a store in the memory of JAX's device, which cuts segments out of them."""
 
     def __init__(self, store):
         import jax
@@ -138,7 +138,7 @@ def nearest_samples(store):
     """Return the samples on the GPU if JAX computes on one and they fit, else the store itself."""
     samples = store.samples
     fits = samples.nbytes <= _SHARE_FOR_SAMPLES * find_device().memory
-    # `fit` takes arrays of JAX as they are; TensorFlow's pass through a queue in the host's memory.
+    # `fit` takes JAX arrays as they are, but TensorFlow's pass through a queue in host memory.
     # Beyond 31 bits, 32-bit numbers no longer tell where a segment starts.
     if not (keras.backend.backend() == "jax" and fits and samples.size < 2**31):
         return store

@@ -1,4 +1,4 @@
-"""The device that computes, and what it is good at."""
+"""Find the device that computes, and choose settings that suit it."""
 
 import contextlib
 import dataclasses
@@ -11,7 +11,7 @@ PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 
 @dataclasses.dataclass(frozen=True)
 class Device:
-    """What computes; see `find_device`."""
+    """A device that computes; see `find_device`."""
 
     name: str = "CPU"
     is_gpu: bool = False
@@ -71,8 +71,8 @@ def choose_compilation(jit_compile, device):
 
 @contextlib.contextmanager
 def default_settings():
-    """Let Keras compute as it does by default; what a user's keras.json says holds again after."""
-    # For what takes no argument: learning rate, metrics, and the clipping of probabilities.
+    """Let Keras compute with its defaults, then restore the settings of the user's keras.json."""
+    # For whatever takes no argument: learning rate, metrics, and the clipping of probabilities.
     with contextlib.ExitStack() as stack:
         for name, value in (("dtype_policy", "float32"), ("floatx", "float32"), ("epsilon", 1e-7)):
             choose = getattr(keras.config, f"set_{name}")
@@ -93,7 +93,7 @@ def describe_computation(precision, jit_compile):
 
 
 def memory_peak():
-    """Return the most bytes of GPU memory used so far by this process; None without a GPU."""
+    """Return the peak of this process's GPU memory so far, in bytes; None without a GPU."""
     if not find_device().is_gpu:
         return None
     if keras.backend.backend() == "jax":

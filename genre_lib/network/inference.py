@@ -1,4 +1,4 @@
-"""Prediction without normalisations: they are folded into the convolutions before them."""
+"""Predict without normalisations, which are folded into the convolutions before them."""
 
 import functools
 
@@ -12,9 +12,9 @@ from genre_lib.waveform import FULL_SCALE
 def predict(model, batches):
     """Predict the probabilities of a network: float32, shape (n_segments, n_classes).
 
-    As `keras.Model.predict` does, up to rounding. In inference a batch normalisation is a factor
-    and an offset per filter, which the convolution before it can carry; TensorFlow then runs
-    convolution, bias and activation as one kernel.
+    The result is that of `keras.Model.predict`, up to rounding. In inference, batch normalisation
+    is a factor and an offset per filter, which the convolution before it can include; TensorFlow
+    then runs convolution, bias and activation as one kernel.
     """
     forward = fold(model)
     if forward is None:
@@ -40,7 +40,7 @@ def fold(model):
 
 @functools.cache
 def _compile(shapes):
-    # Once for all runs of a process whose weights have these shapes: they are arguments.
+    # Compiled once for all runs of a process with weights of these shapes: they are arguments.
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
@@ -51,14 +51,14 @@ def _compile(shapes):
 
 
 def _forward(samples, stem, blocks, last, dense):
-    # As images of height 1, which TensorFlow's kernel wants.
+    # As images of height 1, which TensorFlow's kernel requires.
     x = keras.ops.expand_dims(keras.ops.cast(samples, "float32"), 1) / FULL_SCALE
     x = keras.ops.leaky_relu(_convolve(x, *stem, stride=3), SLOPE)
     outputs = []
     for first, second, shortcut in blocks:
         inner = keras.ops.leaky_relu(_convolve(x, *first), SLOPE)
         x = _convolve(inner, *second) + (_convolve(x, *shortcut) if shortcut else x)
-        # The activation rises strictly, so it may follow the pooling, which leaves a third.
+        # The activation rises strictly, so it may follow the pooling, which leaves fewer values.
         x = keras.ops.leaky_relu(keras.ops.max_pool(x, (1, 3), (1, 3), **LAYOUT), SLOPE)
         outputs.append(x)
     levels = [keras.ops.leaky_relu(_convolve(x, *last), SLOPE)]
@@ -74,7 +74,7 @@ def _folded_block(block):
 
 
 def _folded(convolution, norm):
-    """Return the kernel and bias of a convolution that does what the two layers do."""
+    """Return the kernel and bias of one convolution that is equivalent to both layers."""
     kernel, bias, gamma, beta, mean, variance = map(
         keras.ops.convert_to_numpy, [*convolution.weights, *norm.weights]
     )
@@ -88,5 +88,5 @@ def _convolve(x, kernel, bias, stride=1):
         return keras.ops.conv(x, kernel, (1, stride), padding, **LAYOUT) + bias
     import tensorflow as tf
 
-    # Keras adds a bias as any two arrays are added, which TensorFlow does not fuse.
+    # Keras adds a bias as an ordinary sum, which TensorFlow does not fuse.
     return tf.nn.bias_add(tf.nn.conv2d(x, kernel, (1, stride), padding.upper()), bias)

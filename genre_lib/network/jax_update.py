@@ -1,4 +1,4 @@
-"""One update from micro-batches on JAX, where a training step is a function of its state."""
+"""Make one update from micro-batches on JAX, where a training step is a function of its state."""
 
 import operator
 
@@ -15,13 +15,13 @@ from genre_lib.network.batch_losses import (
 
 
 class JaxUpdate:
-    """Makes one update of a `GradientAccumulationModel`, as a training step of Keras on JAX."""
+    """Updates a `GradientAccumulationModel` once, as a training step of Keras on JAX."""
 
     def __init__(self, model):
         self.model = model
 
     def is_better_in_parts(self):
-        # In a loop compiled by XLA, convolutions on a CPU take many times as long.
+        # On a CPU, convolutions take many times as long in a loop compiled by XLA.
         on_cpu = jax.default_backend() == "cpu" and keras.distribution.distribution() is None
         return on_cpu and self.model.jit_compile and not self.model.run_eagerly
 
@@ -29,7 +29,7 @@ class JaxUpdate:
         """Compile the parts of the update, and leave the loop over micro-batches to Python."""
         self.run_forward = jax.jit(self.run_forward)
         self.differentiate_loss = jax.jit(self.differentiate_loss)
-        # These two return in the memory of their first argument.
+        # These two return their result in the memory of their first argument.
         self.add_gradients = jax.jit(self.add_gradients, donate_argnums=0)
         self.finish = jax.jit(self.finish, donate_argnums=0)
         return self
@@ -39,7 +39,7 @@ class JaxUpdate:
         trainable, non_trainable, optimizer, metrics = state
         constant = trainable, optimizer, metrics
         if needs_whole_batch(self.model):
-            # Random numbers and statistics are those before, so that the same happens once more.
+            # Random numbers and statistics are as before, so that the next pass repeats this one.
             _, parts = self.loop(self.run_forward, non_trainable, constant, data)
             slopes, totals = self.differentiate_loss(state, data, parts)
             batch = *data, slopes
@@ -51,7 +51,7 @@ class JaxUpdate:
         return self.finish(state, totals, data, parts)
 
     def loop(self, function, carried, constant, data):
-        """Carry values from one micro-batch to the next, and list the other results."""
+        """Carry values from one micro-batch to the next, and collect the other results."""
         size, micro_size, first = count_examples(data), self.model.micro_batch_size, 0
         n_full, n_micro_batches, results = size // micro_size, -(-size // micro_size), []
 
@@ -84,7 +84,7 @@ class JaxUpdate:
                 return self.model.optimizer.scale_loss(loss)
 
         slopes, gradients = jax.grad(loss, (0, 1), allow_int=True)(_join(results), trainable)
-        empty = jax.dtypes.float0  # by whole numbers and truth values
+        empty = jax.dtypes.float0  # the gradient by whole numbers and truth values
         return jax.tree.map(lambda t: None if t.dtype == empty else t, slopes), gradients
 
     def add_gradients(self, carried, constant, micro_batch, share, n_micro_batches):
@@ -104,7 +104,7 @@ class JaxUpdate:
         *gradients, added = totals
         with self.scope((trainable, optimizer, metrics), non_trainable) as scope:
             loss = self.model.batch_loss(data, put_together(_join(results)), [added])
-            # On JAX, Keras' metrics are not told of masks.
+            # On JAX, Keras' metrics ignore masks.
             logs = self.model.report(data, loss, _join(results)[0])
             metrics = [scope.get_current_value(v) for v in self.model.metrics_variables]
         optimize = self.model.optimizer.stateless_apply
@@ -124,5 +124,5 @@ class JaxUpdate:
 
 
 def _join(results):
-    """Put the predictions of micro-batches one after the other."""
+    """Concatenate the predictions of micro-batches."""
     return jax.tree.map(lambda *pieces: jax.numpy.concatenate(pieces), *results)

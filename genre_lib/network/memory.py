@@ -1,4 +1,4 @@
-"""Whether a batch fits into memory, and which one does."""
+"""Check whether a batch fits into memory, and say which size does."""
 
 import contextlib
 import math
@@ -10,8 +10,8 @@ import psutil
 
 from genre_lib.network.resnet1d import Res1D
 
-# Tensors of the size of its output that a residual block keeps for the backward pass, by whether it
-# is rematerialised. Counted with `genre_lib.experiment.measure_updates` at a sixteenth of the
+# Tensors as large as its output that a residual block keeps for the backward pass, with and without
+# rematerialisation. Counted with `genre_lib.experiment.measure_updates` at a sixteenth of the
 # filters: 9.2 to 9.4 MiB per segment of 59 049 samples, and 6.4 MiB rematerialised.
 _KEPT = {False: 7, True: 4}
 _EXHAUSTED = re.compile("MemoryError|RESOURCE_EXHAUSTED|ResourceExhausted|OOM when|Out of memory")
@@ -22,7 +22,7 @@ def segment_memory(model):
     total = 0
     for layer in model.layers:
         kept, shape = 1, layer.output.shape[1:]
-        if isinstance(layer, Res1D):  # of the size before it pools
+        if isinstance(layer, Res1D):  # the size before it pools
             kept, shape = _KEPT[layer.rematerialize], (layer.input.shape[1], layer.filters)
         size = 2 if layer.compute_dtype in ("float16", "bfloat16") else 4
         total += kept * size * math.prod(shape)
@@ -30,7 +30,7 @@ def segment_memory(model):
 
 
 def available_memory(control_group=Path("/sys/fs/cgroup")):
-    """Return the bytes that the machine, and the control group, leave to this process."""
+    """Return the bytes that the machine and the control group leave to this process."""
     available = psutil.virtual_memory().available
     with contextlib.suppress(OSError, ValueError):  # a limit of "max" is not a number
         limit, used = (int((control_group / f"memory.{n}").read_text()) for n in ("max", "current"))
@@ -39,7 +39,7 @@ def available_memory(control_group=Path("/sys/fs/cgroup")):
 
 
 def check_memory(model, setting, size):
-    """Refuse a step that does not fit into memory, before the system kills the process."""
+    """Raise an error if a step does not fit into memory, before the system kills the process."""
     if not all(device.startswith("cpu") for device in keras.distribution.list_devices()):
         return  # a GPU reports exhaustion itself
     each, available = segment_memory(model), available_memory()
@@ -48,20 +48,20 @@ def check_memory(model, setting, size):
     raise MemoryError(
         f"{setting}={size} takes about {size * each / 2**30:.1f} GiB per step, and "
         f"{available / 2**30:.1f} GiB are available. "
-        + (f"{_advice(setting, fits)} fits." if fits else "Not even one segment fits: narrow it.")
+        + (f"{_advice(setting, fits)} fits." if fits else "Not one segment fits: reduce width.")
     )
 
 
 @contextlib.contextmanager
 def explain_exhaustion(setting, size):
-    """Turn a backend's error about exhausted memory into one that says what to change."""
+    """Turn a backend's out-of-memory error into one that says what to change."""
     try:
         yield
     except Exception as error:
         if not _EXHAUSTED.search(f"{type(error).__name__} {error}"):
             raise
         raise MemoryError(
-            f"memory was exhausted in a step with {setting}={size}. Try "
+            f"memory ran out in a step with {setting}={size}. Try "
             f"{_advice(setting, max(1, size // 2))}, and fewer jobs."
         ) from error
 

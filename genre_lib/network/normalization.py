@@ -1,4 +1,4 @@
-"""Batch normalisation in one kernel where TensorFlow has one; Keras 3 never calls it."""
+"""Normalise batches in TensorFlow's fused kernel, which Keras 3 never calls."""
 
 import keras
 
@@ -7,9 +7,10 @@ import keras
 class FusedBatchNormalization(keras.layers.BatchNormalization):
     """`keras.layers.BatchNormalization`, trained with TensorFlow's fused kernel.
 
-    The same weights, settings and results, up to rounding: Keras passes several times over memory,
-    the kernel once (a sixth of the time on a CPU). On other backends, over another axis than the
-    last, without scale or offset, and in inference it is Keras' own layer. Masks are refused.
+    Weights, settings and results are the same, up to rounding. Keras passes over memory several
+    times, the kernel only once (a sixth of the time on a CPU). On other backends, over another axis
+    than the last, without scale or offset, and in inference, it is Keras' own layer. Masks raise an
+    error.
 
     Examples
     --------
@@ -18,16 +19,16 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     """
 
     def call(self, inputs, training=None, mask=None):
-        """Map (batch, ..., channels) to the same shape; in training, by the batch's statistics."""
+        """Map (batch, ..., channels) to the same shape; in training, with batch statistics."""
         if mask is not None:
-            raise ValueError(f"{self.name}: a mask was given; expected none, as none is computed.")
+            raise ValueError(f"{self.name}: a mask was given, but masks are not supported.")
         fused = keras.backend.backend() == "tensorflow" and self.axis in (-1, inputs.ndim - 1)
         fused = fused and self.center and self.scale and not self.synchronized
         if not (training and self.trainable and fused):
             return super().call(inputs, training=training)
         import tensorflow as tf
 
-        # The kernel knows images: all but the channels become the rows of one.
+        # The kernel takes images: all axes but the channels become the rows of one.
         image = tf.reshape(inputs, (1, 1, -1, inputs.shape[-1]))
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=image,

@@ -1,4 +1,4 @@
-"""The network: a 1D residual CNN that reads a waveform and predicts its genre."""
+"""Build the network: a 1D residual CNN that reads a waveform and predicts its genre."""
 
 import functools
 import itertools
@@ -16,14 +16,14 @@ RESIDUAL_FILTERS = (128, 128, 256, 256, 256, 256, 256, 256, 512)
 """Filters of the nine residual blocks, each followed by max-pooling by three."""
 
 NORMALIZATIONS = "batch", "group"
-SLOPE = 0.3  # inside the residual blocks; outside, the same as the default of Keras' LeakyReLU
+SLOPE = 0.3  # inside the residual blocks; outside, the same value as Keras' LeakyReLU
 
-LAYOUT = {"data_format": "channels_last"}  # as the arrays are, whatever a user's keras.json says
+LAYOUT = {"data_format": "channels_last"}  # the layout of the arrays, whatever keras.json says
 
 
 @keras.saving.register_keras_serializable(package="genre_lib")
 class Res1D(layers.Layer):
-    """A residual block: two convolutions whose result is added to their input.
+    """A residual block: two convolutions, whose result is added to their input.
 
     Conv1D, normalisation, LeakyReLU, Conv1D, normalisation, plus the shortcut, then LeakyReLU. The
     shortcut is the identity, or a normalised Conv1D of kernel size 1 if the number of filters
@@ -31,13 +31,13 @@ class Res1D(layers.Layer):
 
     Parameters
     ----------
-    filters, kernel_size : int, of both convolutions
-    l2, bn_momentum, normalization : as in `build_resnet1d`; the shortcut is penalised, too
+    filters, kernel_size : int, for both convolutions
+    l2, bn_momentum, normalization : as in `build_resnet1d`; the penalty includes the shortcut
     rematerialize : bool
-        Keep only the inputs of the two halves (up to and from the second convolution) for the
-        backward pass, and compute the rest again there.
-    pool_size : int, steps of which the output keeps the maximum
-    **kwargs : of `keras.layers.Layer`
+        Keep only the inputs of the two halves (before and from the second convolution) for the
+        backward pass, which computes the rest again.
+    pool_size : int, number of steps of which the output keeps the maximum
+    **kwargs : for `keras.layers.Layer`
 
     Examples
     --------
@@ -118,7 +118,7 @@ def max_pool(x, size):
         return x
     if keras.backend.backend() != "jax":
         return keras.ops.max_pool(x, size, size, **LAYOUT)
-    # XLA fuses maxima with what comes before and after; its pooling on a CPU is a loop of its own.
+    # XLA fuses maxima with what comes before and after; its pooling on a CPU is a separate loop.
     steps, channels = x.shape[1:]
     x = keras.ops.reshape(x[:, : steps // size * size], (-1, steps // size, size, channels))
     return functools.reduce(keras.ops.maximum, [x[:, :, i] for i in range(size)])
@@ -135,7 +135,7 @@ def _normalization(filters, normalization, bn_momentum, dtype, name):
 
 def _rematerialized(function, sublayers):
     """Return a function of tensors that is computed again in the backward pass."""
-    # Whatever runs twice must change nothing. `keras.remat` around batch normalisation itself would
+    # What runs twice must change nothing. `keras.remat` around batch normalisation itself would
     # move its statistics twice per update on TensorFlow, and fail on JAX. So the function takes the
     # variables as arguments and returns their new values, which are assigned once, outside.
     variables = [variable for layer in sublayers for variable in layer.variables]
@@ -175,7 +175,8 @@ def build_resnet1d(
     Parameters
     ----------
     input_samples, n_classes : int
-        Length of a segment, at least 59 049 (3^10) for the stride and the poolings; genres.
+        Length of a segment, at least 59 049 (3^10) for the stride and the poolings; number of
+        genres.
     width : float, factor on all filters; 1 gives ten classes 4 086 794 trainable parameters
     l2, l2_reading : float, {"sum", "mean"}
         L2 penalty on the N convolution kernel weights w of the residual blocks (3 801 088 at width
@@ -187,9 +188,9 @@ def build_resnet1d(
         "batch" is the report's. "group" (Wu and He 2018) normalises each segment alone, over its
         steps and gcd(8, filters) groups of filters, so that the batch size does not matter.
     levels : int, 1 to 10
-        The output layer reads the means over time of the last levels' features: with 1, as in the
-        report, of the last convolution's; with 4, also of the last three residual blocks' (after
-        Lee and Nam 2017, *Multi-Level and Multi-Scale Feature Aggregation*).
+        The output layer reads the mean features over time of the last levels: with 1, as in the
+        report, of the last convolution; with 4, also of the last three residual blocks (after Lee
+        and Nam 2017, *Multi-Level and Multi-Scale Feature Aggregation*).
     rematerialize : bool
         Compute the residual blocks again in the backward pass instead of keeping their
         activations: the same result, moving statistics included, in less memory and more time.
@@ -232,7 +233,7 @@ def build_resnet1d(
     x = _normalization(blocks[-1], name="norm_out", **settings)(x)
     x = layers.LeakyReLU(name="relu_out", dtype=dtype)(x)
     # A 5 s segment leaves one step, so this is the flattening of the original. A longer input
-    # leaves more, and their mean keeps the number of parameters.
+    # leaves more steps, and their mean keeps the number of parameters.
     x = layers.GlobalAveragePooling1D(name="flatten", dtype=dtype, **LAYOUT)(x)
     if means:
         x = layers.Concatenate(name="levels", dtype=dtype)([*means, x])
@@ -288,7 +289,7 @@ def list_layers(model):
                 "parameters": layer.count_params(),
             }
             rows.append(row)
-        if isinstance(layer, Res1D) and layer.pool_size > 1:  # a row of its own, as it pools last
+        if isinstance(layer, Res1D) and layer.pool_size > 1:  # pooling comes last, in its own row
             size, output = layer.pool_size, layer.output.shape[1:]
             pooling = {"layer": "MaxPooling1D", "pool": size, "stride": size, "parameters": 0}
             rows.append(pooling | {"output": output})

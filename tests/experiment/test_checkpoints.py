@@ -133,7 +133,7 @@ def test_a_state_made_from_other_choices_is_ignored(whole, tone_store, tmp_path,
     with monkeypatch.context() as patch:
         patch.setattr("genre_lib.provenance.versions", lambda: {"keras": "2"})
         interrupt(run, tone_store, tmp_path, whole(NORMAL)[1] // 2)
-    expected = r"rotation-0-seed-0.training.*other versions.*starts again"
+    expected = r"rotation-0-seed-0.training.*other versions.*Training starts again"
     with pytest.warns(UserWarning, match=expected):
         result = fit_run(run, tone_store, tmp_path, progress=False)
     assert_identical(result, whole(NORMAL)[0])

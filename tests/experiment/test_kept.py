@@ -212,5 +212,5 @@ def test_a_copy_has_everything_but_the_weights(kept, tmp_path):
 
 def test_a_network_that_cannot_be_read_is_named(kept):
     keep(kept, save_model=lambda path: path.write_text("not a network"))
-    with pytest.raises(ValueError, match=r"model\.keras: is not loaded.*is then trained again"):
+    with pytest.raises(ValueError, match=r"model\.keras: was not loaded.*to repeat the run"):
         load_network(kept.load(RUN))

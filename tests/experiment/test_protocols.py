@@ -163,7 +163,7 @@ def test_no_artist_is_torn_apart_and_genres_are_even_within_one(seed, gtzan):
 def test_the_published_split_is_that_of_the_paper(gtzan):
     assert list(divide(gtzan, "fault_filtered").value_counts().loc[[0, 1, 2]]) == [443, 197, 290]
     few = gtzan[gtzan["track_id"].isin(["blues.00000", "rock.00000"])]
-    with pytest.raises(ValueError, match="it is for all of GTZAN"):
+    with pytest.raises(ValueError, match="it needs all of GTZAN"):
         divide(few, "fault_filtered")
 
 

@@ -121,7 +121,7 @@ def test_labels_of_one_genre_are_ones_and_zeros(tone_store):
 
 
 def test_a_choice_that_cannot_be_is_refused():
-    with pytest.raises(ValueError, match=r"mixup=-0.4: expected a number from 0"):
+    with pytest.raises(ValueError, match=r"mixup=-0.4: expected a number of at least 0"):
         Augmentation(mixup=-0.4)
 
 

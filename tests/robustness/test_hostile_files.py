@@ -140,7 +140,7 @@ def test_a_network_that_would_run_code_or_is_damaged_is_refused_with_an_explanat
 ):
     witness = tmp_path / "executed"
     kept.save(RUN, **parts | {"save_model": lambda path: make(path, str(witness))})
-    expected = r"model.keras: is not loaded .* never run.* trained again"
+    expected = r"model.keras: was not loaded .* never run.* repeat the run"
     with pytest.raises(ValueError, match=expected):
         load_network(kept.load(RUN))
     assert not witness.exists()
@@ -150,7 +150,7 @@ def test_the_network_of_a_published_run_is_said_to_be_missing(kept, parts, tmp_p
     kept.save(RUN, **parts)
     published = KeptRuns(tmp_path / "published", "corpus")
     kept.copy_without_weights(RUN, published)
-    with pytest.raises(ValueError, match=r"model.keras: is not loaded .* trained again"):
+    with pytest.raises(ValueError, match=r"model.keras: was not loaded .* repeat the run"):
         load_network(published.load(RUN))
 
 
