@@ -53,7 +53,7 @@ data: $(ENV)  ## download GTZAN into the folder DATA
 	@test -n "$$DATA" || { echo "make data needs a folder for GTZAN: DATA=path/to/folder" >&2; exit 2; }
 	@$(BIN)/python -m genre_lib data fetch -- "$$DATA"
 
-test: lint  ## lint, unit tests on TensorFlow and partly on JAX, every notebook
+test: lint  ## run lint, the unit tests on TensorFlow and partly on JAX, and every notebook
 	@# The longest tests come first, so that neither process waits for the other at the end.
 	$(BIN)/python -m pytest tests/robustness tests --ignore=tests/benchmarks -n 2 --dist loadfile
 	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/network tests/experiment/test_checkpoints.py \

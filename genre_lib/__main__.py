@@ -40,7 +40,7 @@ _data = click.option(
 @click.option("--out", default="report/build", show_default=True, help="Folder for the report.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Parallel runs; default $GENRE_JOBS or 1.")
 @click.option("--results", default="", help="Folder of published results, instead of audio.")
-@click.option("--verbose", is_flag=True, help="Show everything that libraries print.")
+@click.option("--verbose", is_flag=True, help="Show all output of libraries (or $GENRE_VERBOSE=1).")
 def report(profile, data, out, jobs, results, verbose):
     """Run the notebooks and bind report.html and report.pdf."""
     if verbose:
@@ -99,7 +99,7 @@ def data():
 @click.option("--url", help="Address of the archive (.tar.gz).  [default: a mirror of GTZAN]")
 @click.option("--checksum", help="MD5 or SHA-256 of the archive.  [default: GTZAN's]")
 def fetch(folder, url, checksum):
-    """Download GTZAN into DIR and unpack it there; resume a download that was cut off."""
+    """Download GTZAN and unpack it in DIR. Resumes a download that was cut off."""
     from genre_lib.corpus import DownloadError, fetch_gtzan
 
     choices = {"url": url, "checksum": checksum}
@@ -117,7 +117,7 @@ def fetch(folder, url, checksum):
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
 def check(folder, as_json):
-    """List what DIR contains and what is wrong; exit with 0 if it can be trained on, else 1."""
+    """Check the audio in DIR. Exits with status 0 if it can be trained on, otherwise with 1."""
     from genre_lib.faults.checkup import check_corpus, describe
 
     try:

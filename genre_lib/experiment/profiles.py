@@ -81,7 +81,7 @@ class Profile:
         The `PROTOCOLS` under which the normal phase runs, if the corpus allows them. All other
         phases follow the original protocol.
     train_partitions : tuple of int, from 1 to n_partitions - 2
-        Sizes of the training set, in partitions, that the normal phase has under each protocol.
+        Sizes of the training set, in partitions, for the normal phase under each protocol.
     variants, improvements : tuple of str, names from `VARIANTS` and `IMPROVEMENTS` to run
     seeds, partition_seed : tuple of int, int
         Everything runs with each seed (for weights and segment order), on the same partitions.

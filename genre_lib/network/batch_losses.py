@@ -1,4 +1,4 @@
-"""Compute the loss of a batch from predictions in pieces, whether or not it is a plain sum."""
+"""Compute the loss of a batch whose predictions come in pieces, even if it is not their mean."""
 
 import keras
 from keras import layers, losses

@@ -31,7 +31,7 @@ class PublishedWorkspace(Workspace):
 
     @property
     def notice(self):
-        """What a report on these results was made from."""
+        """The source of these results, as sentences for the report."""
         return (
             f"This report was rendered from published results in {_shown(self.folder)}: runs of "
             f"the profile {self.profile.name} on {len(self.tracks)} tracks of the "

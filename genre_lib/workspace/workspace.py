@@ -93,7 +93,7 @@ class Workspace:
 
     @cached_property
     def protocols(self):
-        """The protocols that profile and corpus allow, each with its most training partitions."""
+        """The protocols that profile and corpus allow; for each, the most training partitions."""
         profile, allowed = self.profile, {}
         for protocol in profile.protocols:
             try:
