@@ -89,6 +89,6 @@ def test_a_corpus_is_refused_with_its_folder_and_what_is_left_out():
     corpus = tracks_of({"blues": 6, "rock": 6}).assign(status="ok", detail="", file="rock/a.wav")
     require_divisible(corpus, 6, "music")
     corpus.loc[11, ["status", "detail"]] = ["silent", "all 8 samples are 0"]
-    message = r"^music: .*rock \(5\) .*\(1 of 12 .*1 silent \(rock/a.wav: all 8 samples are 0\)"
+    message = r"^music: .*rock \(5\)\. .*\(1 of 12 .*1 silent \(rock/a.wav: all 8 samples are 0\)"
     with pytest.raises(CorpusError, match=message):
         require_divisible(corpus, 6, "music")

@@ -69,7 +69,7 @@ def test_what_does_not_fit_is_refused_with_what_would(setting, size, said, model
 
 def test_if_nothing_fits_the_message_says_so(model, leave):
     leave(0)
-    with pytest.raises(MemoryError, match="Not even one segment"):
+    with pytest.raises(MemoryError, match="Not one segment fits"):
         memory.check_memory(model, "batch_size", 16)
 
 

@@ -158,7 +158,7 @@ def deadly(store, marker):
 
 def test_a_worker_that_is_killed_takes_no_run_with_it(tone_store, tmp_path):
     store = deadly(tone_store, tmp_path / "dead")
-    with pytest.warns(UserWarning, match="worker process was killed: the 2 runs"):
+    with pytest.warns(UserWarning, match="worker process was killed: the remaining 2 of 2 runs"):
         results = fit_runs(RUNS, store, tmp_path / "runs", progress=False, jobs=2)
     assert list(results) == RUNS
     assert not list(tmp_path.rglob("*.stderr"))
