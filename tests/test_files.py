@@ -160,7 +160,7 @@ def test_a_damaged_note_of_the_holder_is_no_obstacle(content, holder, tmp_path, 
     threading.Timer(0.2, holder.stdin.close).start()
     with locked(tmp_path / "lock"):
         assert json.loads((tmp_path / "lock.holder").read_text())["host"]
-    assert "held by another process: waiting" in capsys.readouterr().err
+    assert "held by another process; waiting" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 

@@ -64,9 +64,8 @@ def test_a_reader_learns_where_the_results_are_from(folder):
     assert "published results in results: runs of the profile tiny on 14 tracks" in published.notice
     origin = dict(published.origin)
     assert origin["Commit of the runs"] == "0123456789"
-    assert (
-        origin["Machine of the runs"] == "Linux" and origin["Versions of the runs"] == "keras 3.0"
-    )
+    assert origin["Machine of the runs"] == "Linux"
+    assert origin["Versions of the runs"] == "keras 3.0"
     assert str(folder.parent) not in str(origin)
 
 
