@@ -225,7 +225,9 @@ def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     bound = []
     monkeypatch.setattr("genre_lib.binding.report.run_notebooks", lambda *_: [])
-    monkeypatch.setattr("genre_lib.binding.report.bind", lambda _, out, **kw: bound.append(out) or ())
+    monkeypatch.setattr(
+        "genre_lib.binding.report.bind", lambda _, out, **kw: bound.append(out) or ()
+    )
     make_report(out="~/report", data=ROOT / "report" / "published" / "gtzan_four")
     assert bound == [tmp_path / "report"]
     assert not (tmp_path / "~").exists()

@@ -96,7 +96,7 @@ def test_a_foreign_file_is_named(folder):
         (lambda facts: facts.update(format=99), "its format is 99"),
         (lambda facts: facts.update(profile=[]), "does not know its profile"),
         (lambda facts: facts["profile"].update(depth=3), "does not know its profile"),
-        (lambda facts: facts["profile"].update(width=0.5), "of another version"),
+        (lambda facts: facts["profile"].update(width=0.5), "from another version"),
     ],
 )
 def test_a_description_of_something_else_is_refused(folder, change, expected):
