@@ -105,7 +105,7 @@ def test_latex_environments_become_formulas(render):
     ("source", "message"),
     [
         ("[@nobody1900]", "nobody1900"),
-        ("![a](https://example.org/a.png)", "https://example.org/a.png lies on the network"),
+        ("![a](https://example.org/a.png)", "https://example.org/a.png is on the network"),
         ("![a](absent.png)", "absent.png"),
         ("$\\frac{a$", "frac"),
     ],
