@@ -16,11 +16,11 @@
 # %% [markdown] tags=["notebook-only"]
 # # 1. Explore the data
 #
-# **What you will do.** Read a folder of music, see what is in it, cut it into segments, divide it
-# into partitions, and look for faults that would spoil a result.
+# **What you will do.** Read a folder of music, see what is in it, cut its tracks into segments, divide
+# them into partitions, and look for faults that would spoil a result.
 #
 # **What you will learn.** What GTZAN is and is not; why a track gives 21 segments and sometimes 20;
-# how recordings that occur twice are found without being told.
+# how recordings that occur twice are found.
 #
 # **What you need.** Nothing: without a corpus of your own, a small synthetic one is made on the
 # spot. To use real audio, set `data` below to the folder with the genre folders in it.
@@ -44,25 +44,23 @@ workspace = open_workspace(profile, data)
 # %% [markdown]
 # # Problem Specification
 #
-# Which genre is a song? Services that stream music want to know: to recommend a song to someone who
-# listened to similar ones, to tag it without a person, to group what belongs together. The problem
-# here is the classical one: given an excerpt of about 30 seconds, an artificial neural network
-# names one of ten genres: blues, classical, country, disco, hip hop, jazz, metal, pop, reggae,
-# rock.
+# What genre is a song? Streaming services want to know: to recommend a song to someone who listened
+# to similar ones, to tag it automatically, to group what belongs together. The task here is the
+# classical one: given an excerpt of about 30 seconds (a *track*), an artificial neural network names one
+# of ten genres: blues, classical, country, disco, hip hop, jazz, metal, pop, reggae, rock.
 #
 # This report rebuilds a student project of 2021/22 that followed
 # [Allamy and Koerich (2021)](https://doi.org/10.1109/SSCI50451.2021.9659979). What that project reported is
-# quoted, and marked as quoted; every other number here was computed, from runs that are kept, by the
-# code that stands beside it.
+# marked as quoted; every other number was computed from kept runs, by the code in the cell that shows it.
 
 # %% [markdown]
 # # Approach
 #
 # The network is a one-dimensional residual convolutional network that reads the samples of the
-# audio signal themselves: no spectrogram, no hand-made features. A song is longer than the network's
-# input, so a window slides over it: **segments** of fixed length that overlap by 75%. The network
-# gives each segment a probability for each genre; the song gets the genre with the largest mean
-# probability over all its segments.
+# audio signal directly: no spectrogram, no hand-made features. A track is longer than the network's
+# input, so a window slides over it and cuts **segments** of fixed length that overlap by 75%. The
+# network gives each segment a probability for each genre; the track gets the genre with the largest
+# mean probability over all its segments.
 
 # %%
 from genre_lib.corpus import segment_starts
@@ -84,24 +82,24 @@ show_figure(
 # # Dataset
 #
 # The original used GTZAN, the corpus of [Tzanetakis and Cook (2002)](https://doi.org/10.1109/TSA.2002.800560):
-# 1000 excerpts of 30 seconds, 100 of each genre, mono, 22 050 samples a second. Whatever the folder holds is brought to that form: channels are averaged,
-# other rates converted, samples kept as 16-bit integers. A file that cannot be used is left out,
-# and the table of faults below says why.
+# 1000 tracks of 30 seconds, 100 of each genre, mono, 22 050 samples per second. All audio is converted
+# to that form: channels are averaged, other sampling rates converted, samples kept as 16-bit integers.
+# A file that cannot be used is left out, and a table below says why.
 
 # %%
 from genre_lib.corpus import count_tracks
 
 show_table(
     count_tracks(corpus),
-    "Files found and tracks used in each genre, and how long the used ones are (in seconds).",
+    "Files found and tracks used in each genre, and the lengths of the tracks used (in seconds).",
     formats={"shortest": "{:.2f}", "longest": "{:.2f}"},
 )
 
 # %% [markdown]
-# At 22 050 Hz, 5 seconds are 110 250 samples, and a window that moves on by a quarter of itself
-# (27 562 samples) fits 21 times into 661 490 samples: a track of 30 seconds gives 21 segments. Some
-# excerpts of GTZAN are a little shorter than 30 seconds and give 20; as in the original, what is left
-# at the end is dropped. A profile can choose another window; the count below is that of this corpus.
+# At 22 050 Hz, 5 seconds are 110 250 samples. A window that moves by a quarter of its length (27 562
+# samples) fits 21 times into 661 490 samples, so a track of 30 seconds gives 21 segments. Some tracks
+# of GTZAN are a little shorter than 30 seconds and give 20; as in the original, the remainder at the
+# end is dropped. A profile can choose another window; the count below is for this corpus.
 
 # %% tags=["nbval-ignore-output"]
 from genre_lib.results import premises
@@ -114,8 +112,8 @@ show_text(
 )
 
 # %% [markdown]
-# What does it look like? One track of each genre, as the network gets it (the waveform) and as the
-# ear hears it (energy over time and pitch, on the mel scale).
+# What does the audio look like? One track of each genre, as the network receives it (the waveform) and
+# closer to what the ear hears (energy over time and frequency, on the mel scale).
 
 # %%
 from genre_lib.figures import genre_gallery
@@ -129,7 +127,7 @@ show_figure(
 )
 
 # %% [markdown]
-# And what does it sound like? Where the audio is at hand, the HTML report and the notebook play it.
+# And what does it sound like? If the audio is available, the HTML report and the notebook play it.
 
 # %% tags=["keep-output", "nbval-ignore-output"]
 from genre_lib.workspace import play
@@ -137,8 +135,8 @@ from genre_lib.workspace import play
 play(workspace, {f"{genre}: {track_id}": track_id for genre, track_id in examples.items()})
 
 # %% [markdown]
-# Two plain measurements already tell some genres apart, and others not at all: how loud a track is,
-# and how bright (the centre of mass of its spectrum).
+# Two simple measurements already separate some genres, but not others: how loud a track is, and how
+# bright (the centre of mass of its spectrum).
 
 # %%
 from genre_lib.corpus import describe_tracks
@@ -163,10 +161,10 @@ show_text(
 # %% [markdown]
 # ## Partitions
 #
-# The original divided the tracks into six partitions with the genres evenly in each, because the
-# whole did not fit into memory. Here the audio lies in one memory-mapped file and fits everywhere,
-# but the partitions stay: they define the experiment. They divide *tracks*, never segments, so that
-# no track is on both sides.
+# The original divided the tracks into six partitions, with each genre spread evenly over them, because
+# the whole corpus did not fit into memory. Here the audio is in one memory-mapped file, and memory is
+# not a problem. The partitions remain, because they define the experiment. They divide *tracks*, never
+# segments, so that no track is used both to train and to test.
 
 # %%
 import pandas as pd
@@ -183,13 +181,13 @@ show_table(spread.reset_index(), "Tracks of each genre in each partition.")
 # Sturm ([2012](https://doi.org/10.1145/2390848.2390851), [2013](https://arxiv.org/abs/1306.1461)) listened to all
 # of GTZAN and found (quoted):
 #
-# - 7.2% of the excerpts come from the same recording as another (5% are exact duplicates);
-# - 10.6% are mislabeled;
-# - distortion makes one excerpt useless.
+# - 7.2% of the tracks come from the same recording as another (5% are exact duplicates);
+# - 10.6% are mislabelled;
+# - one track is so distorted that it is useless.
 #
-# A track that trains *and* tests makes a result look better than it is; a wrong label makes both
-# training and testing worse. The original quoted these faults and went on. Here we look: first, which
-# files of *this* corpus cannot be used at all?
+# A recording used both to train and to test makes a result look better than it is; a wrong label makes
+# both training and testing worse. The original quoted these faults without checking for them. This
+# report checks. First: which files of *this* corpus cannot be used at all?
 
 # %%
 left_out = corpus[corpus["status"] != "ok"]
@@ -198,17 +196,17 @@ if left_out.empty:
 else:
     show_table(
         left_out[["file", "status", "detail"]],
-        f"Files that are left out ({len(left_out)} of {len(corpus)}), and why.",
+        f"Files left out ({len(left_out)} of {len(corpus)}), and why.",
     )
 
 # %% [markdown]
 # ### Repetitions
 #
-# Two detectors look for them without being told. The first compares the decoded audio: equal samples
-# are an *exact repetition*, whatever the file is called. The second finds the *same recording* even
-# where it is shifted, louder, re-encoded or filtered: peaks of the spectrogram
-# ([Wang, 2003](https://doi.org/10.5281/zenodo.1416340)) name the candidates and where they overlap, and the coherence of the two waveforms there decides. (Another
-# performance of the same song is another recording, and is not found.)
+# Two detectors look for repetitions. The first compares the decoded audio: equal samples are an *exact
+# repetition*, whatever the file is called. The second finds the *same recording* even if it is shifted,
+# louder, re-encoded or filtered. Peaks of the spectrogram
+# ([Wang, 2003](https://doi.org/10.5281/zenodo.1416340)) propose pairs and where they overlap; the coherence of the two waveforms there decides.
+# (Another performance of the same song is another recording, and is not found.)
 
 # %%
 from genre_lib.faults import name_music, same_recordings
@@ -227,9 +225,9 @@ if len(same):
         columns[1:2] = ["by", "other track", "other by"]
     show_table(
         table[columns],
-        "Tracks of the same recording, with artist and title as far as they are known: whether the audio is "
-        "equal, the coherence of the waveforms (0 to "
-        "1), spectral peaks in common, and where the other track begins on the clock of the first.",
+        "Tracks of the same recording, with artist and title if they are known: whether the audio is "
+        "equal, the coherence of the waveforms (0 to 1), the number of spectral peaks in common, and when "
+        "the other track begins, relative to the first.",
         formats={"score": "{:.2f}", "offset / s": "{:.2f}"},
     )
 
@@ -240,7 +238,7 @@ if len(same):
     kinds = same["exact"].map({True: "exact repetition", False: "same recording"})
     show_figure(
         repetition_map(tracks, same.assign(kind=kinds)),
-        "Every track as a dot; arcs join those of the same recording.",
+        "Each dot is a track; arcs join tracks of the same recording.",
     )
 
 # %%
@@ -254,8 +252,8 @@ if len(same):
             "aligned_pair",
             lambda: aligned_pair(*map(workspace.samples, names), pair["offset_s"], names),
         ),
-        f"What the second detector sees: two tracks of the same recording, {abs(pair['offset_s']):.2f} s "
-        "apart, on one clock. Where both sound, their spectrograms are the same picture.",
+        f"What the second detector compares: two tracks of the same recording, {abs(pair['offset_s']):.2f} s "
+        "apart, on a common time axis. Where they overlap, their spectrograms look the same.",
     )
 
 # %% tags=["keep-output", "nbval-ignore-output"]
@@ -266,7 +264,7 @@ if len(same):
 # ### Distortion
 #
 # The third detector measures clipping, dropouts, digital noise and digital silence, and calls a track
-# distorted where a measure passes its limit.
+# distorted if any of these exceeds its limit.
 
 # %%
 bad = distortions[distortions["verdict"]]
@@ -275,7 +273,7 @@ if bad.empty:
 else:
     show_table(
         bad[["track_id", "reason", "score"]].rename(columns={"track_id": "track"}),
-        "Distorted tracks: why, and the worst measure as a multiple of its limit.",
+        "Distorted tracks: the reason, and the worst measure as a multiple of its limit.",
         formats={"score": "{:.1f}"},
     )
 
@@ -296,10 +294,10 @@ if len(bad):
     play(workspace, {worst: worst}, begin=2 / 3)
 
 # %% [markdown]
-# ### Found and known
+# ### Faults found and faults known
 #
-# How far can the detectors be trusted? The demo corpus has planted faults, and GTZAN has Sturm's
-# catalogue; neither is known to a detector.
+# How far can the detectors be trusted? The demo corpus has planted faults, and for GTZAN there is
+# Sturm's catalogue; the detectors use neither.
 
 # %%
 from genre_lib.faults import compare_with_planted
@@ -307,10 +305,10 @@ from genre_lib.faults import compare_with_planted
 if workspace.is_demo:
     show_table(
         compare_with_planted(workspace.planted, recordings, distortions),
-        "The detectors against the faults planted in the demo corpus.",
+        "The detectors compared with the faults planted in the demo corpus.",
     )
 elif not workspace.is_gtzan:
-    show_text("Nothing is published about this corpus, so there is nothing to compare with.")
+    show_text("No faults of this corpus have been published, so there is nothing to compare with.")
 
 # %%
 from genre_lib.faults import compare_with_catalogue
@@ -318,12 +316,12 @@ from genre_lib.faults import compare_with_catalogue
 if workspace.is_gtzan:
     compared = compare_with_catalogue(corpus, recordings, "exact_repetition_group")
     if compared.empty:
-        show_text("Neither the detector nor the catalogue names a repetition among these tracks.")
+        show_text("Neither the detector nor the catalogue lists a repetition among these tracks.")
     else:
         show_table(
             compared.rename(columns={"track_id": "track", "other_track_id": "other track"}),
-            "Repetitions that the detector found, that the catalogue names as exact, or both; the score is "
-            "the coherence, 0 where the detector does not even list the pair.",
+            "Repetitions that the detector found, that the catalogue lists as exact, or both; the score is "
+            "the coherence, 0 if the detector does not list the pair.",
             formats={"score": "{:.2f}"},
         )
 
@@ -333,14 +331,14 @@ if workspace.is_gtzan:
     if len(works):
         show_table(
             works.rename(columns={"track_id": "track", "other_track_id": "other track"}),
-            "Further pairs that the catalogue files under one work: other excerpts or performances of it, "
-            "which need not share a recording.",
+            "Further pairs that the catalogue lists as the same work: other excerpts or performances of it, "
+            "which need not be the same recording.",
             formats={"score": "{:.2f}"},
         )
 
 # %% [markdown]
-# On real music the detectors were measured with faults made from 100 excerpts of GTZAN, and with
-# Sturm's catalogue on 400 others (`make benchmark` repeats it where that audio is at hand).
+# On real music, the detectors were tested with faults made from 100 tracks of GTZAN, and against Sturm's
+# catalogue on 400 others (`make benchmark` repeats the test if that audio is available).
 
 # %%
 from genre_lib.results.speed import read_detectors
@@ -348,46 +346,46 @@ from genre_lib.results.speed import read_detectors
 measured = read_detectors()
 show_table(
     measured["same recordings"][["second track", "recall", "precision"]],
-    "Same recordings among 100 excerpts and a changed copy of each; all pairs of different excerpts "
-    "are negatives. Changes beyond what is promised are marked.",
+    "Detection of the same recording among 100 tracks and a changed copy of each; all pairs of different "
+    "tracks are negatives. Changes larger than the detector is meant to find are marked.",
     formats={"recall": "{:.3f}", "precision": "{:.3f}"},
 )
 
 # %%
 show_table(
     measured["distortions"][["excerpts", "called distorted"]],
-    "Distortions made in 100 excerpts: share called distorted. The last rows are untouched excerpts, "
-    "where every call is a false alarm.",
+    "Distortions made in 100 tracks: the share called distorted. The last rows are untouched tracks, for "
+    "which each detection is a false alarm.",
     formats={"called distorted": "{:.3f}"},
 )
 
 # %% [markdown]
 # ### Artists
 #
-# A network can learn the sound of an artist or of a record in place of a genre. Where the same artist
-# is in training and in testing, that counts as success. Artists are those of the files' own tags (ID3,
-# Vorbis comments, RIFF INFO), or of a table `artists.csv` beside the audio, which wins (`track_id`,
-# `artist`, `title`); for GTZAN, whose files have no tags, they are Sturm's.
+# A network can learn the sound of an artist or of a record instead of a genre. If the same artist is in
+# training and in testing, that counts as success. The artists are taken from the files' tags (ID3,
+# Vorbis comments, RIFF INFO) or from a table `artists.csv` beside the audio (`track_id`, `artist`,
+# `title`), which takes precedence; for GTZAN, whose files have no tags, from Sturm's catalogue.
 
 # %%
 from genre_lib.faults import count_artists
 
 annotated = workspace.annotated
 if annotated["artist"].isna().all():
-    show_text("Nobody names the artists of this corpus: neither its files nor a table beside them.")
+    show_text("The artists of this corpus are not known: neither its files nor a table name them.")
 else:
-    source = "after Sturm's catalogue" if workspace.is_gtzan else "after tags or table"
+    source = "from Sturm's catalogue" if workspace.is_gtzan else "from tags or `artists.csv`"
     show_table(count_artists(annotated), f"Artists in each genre, {source}.")
 
 # %% [markdown]
-# ### What this does to the partitions
+# ### What this means for the partitions
 #
-# Protocols say what may stand on both sides: *original*, every track as reported;
-# *no repetitions*, only the first of tracks that repeat each other, and no distorted one; *artist
-# filtered*, those tracks with each artist in one partition only. For GTZAN there is a fourth, *fault
-# filtered*: the fixed split of
-# [Kereliuk, Sturm and Larsen (2015)](https://doi.org/10.1109/TMM.2015.2478068). How many test tracks have a
-# relative among the tracks that the network was trained on?
+# A protocol says which tracks take part and which are kept apart. *Original*: every track, as in the
+# original. *No repetitions*: only the first of the tracks that repeat each other, and no distorted
+# track. *Artist filtered*: the same tracks, with each artist in one partition only. For GTZAN there is
+# a fourth, *fault filtered*: the fixed split of
+# [Kereliuk, Sturm and Larsen (2015)](https://doi.org/10.1109/TMM.2015.2478068). How many test tracks
+# have a repetition, or a track of the same artist, among the tracks that train the network?
 
 # %%
 from genre_lib.experiment import count_leaks
@@ -400,11 +398,11 @@ names = {
 }
 show_table(
     leaks.rename(columns=names).rename(lambda name: name.replace("_", " ")).reset_index(),
-    "Test tracks over all rotations (the fault-filtered split has one) that have a repetition, or their "
-    "artist, among the training tracks of their rotation.",
+    "Test tracks with a repetition, or with their artist, among the training tracks of their rotation; "
+    "over all rotations (the fault-filtered split has one).",
 )
 if refused:
-    show_text("Not for this corpus: " + escape_markdown(" ".join(refused)))
+    show_text("Not possible with this corpus: " + escape_markdown(" ".join(refused)))
 
 # %% [markdown] tags=["notebook-only"]
 # ## References

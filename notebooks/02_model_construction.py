@@ -22,7 +22,7 @@
 # **What you will learn.** What a residual block is and what a shortcut does when the number of
 # filters changes; why the input needs at least 59 049 samples; which choices the original left open.
 #
-# **What you need.** Nothing but this notebook; it takes a few seconds.
+# **What you need.** Only this notebook; it takes a few seconds.
 
 # %% tags=["notebook-only"]
 if repository := "":  # on Colab, the address that you would `git clone`
@@ -43,10 +43,10 @@ data = None  # a folder of audio or of published results; by default $GENRE_DATA
 # The network is the one-dimensional residual network of
 # [Allamy and Koerich (2021)](https://doi.org/10.1109/SSCI50451.2021.9659979), as the original report
 # describes it. A first convolution of stride 3 reads the waveform; nine residual
-# blocks, each followed by a max-pooling by three, shorten it step by step while the number of filters
-# grows; a last convolution and a softmax layer name the genre. Convolutions extract features, pooling
-# keeps the strongest and widens what the next layer sees, and after ten divisions by three a segment
-# of 110 250 samples has become one vector of 512 features.
+# blocks, each followed by max-pooling by three, shorten it step by step while the number of filters
+# grows; a last convolution and a softmax layer name the genre. Convolutions extract features; pooling
+# keeps the strongest and widens the receptive field of the next layer. After ten divisions by three, a
+# segment of 110 250 samples has become one vector of 512 features.
 
 # %%
 from genre_lib.display import show_figure, show_source, show_table, show_text
@@ -55,8 +55,8 @@ from genre_lib.network import build_resnet1d, list_layers
 model = build_resnet1d()
 show_table(
     list_layers(model),
-    "The layers of the network (batch normalisations and activations outside of the blocks left "
-    "out); parameters include those that batch normalisation keeps without training.",
+    "The layers of the network (without batch normalisations and activations outside the blocks); the "
+    "parameters include those of batch normalisation that are not trained.",
     formats={"filters": "{:.0f}", "kernel": "{:.0f}", "pool": "{:.0f}", "parameters": "{:,}"},
 )
 
@@ -74,11 +74,11 @@ show_text(
 # %% [markdown]
 # ## ResNet
 #
-# A deep plain network can be hard to train even where a shallow one is not. A residual block
-# ([He et al., 2016](https://doi.org/10.1109/CVPR.2016.90)) learns what to *add* to its input instead of what to make of it: two convolutions with
-# batch normalisation ([Ioffe and Szegedy, 2015](https://proceedings.mlr.press/v37/ioffe15.html)) are skipped by a shortcut, the two are summed, and a leaky ReLU
-# follows. Where the number of filters changes the two cannot be summed as they are; there the
-# shortcut has a convolution of kernel size 1 and a batch normalisation of its own.
+# A deep plain network can be hard to train even if a shallow one is not. A residual block
+# ([He et al., 2016](https://doi.org/10.1109/CVPR.2016.90)) learns what to *add* to its input instead of how to replace it: a shortcut skips two convolutions with
+# batch normalisation ([Ioffe and Szegedy, 2015](https://proceedings.mlr.press/v37/ioffe15.html)), the two paths are summed, and a leaky ReLU
+# follows. If the number of filters changes, the two cannot be summed directly; the shortcut then has a
+# convolution of kernel size 1 and a batch normalisation of its own.
 
 # %%
 from genre_lib.figures import residual_block
@@ -86,9 +86,8 @@ from genre_lib.figures import residual_block
 show_figure(residual_block(), "The residual block, as the original describes it.")
 
 # %% [markdown]
-# In code, the block is two methods of a Keras layer: the first half up to the activation, and the
-# second half, which adds the shortcut and pools. (These are the library's own lines, read from where
-# they are run.)
+# In code, the block is two methods of a Keras layer: the first half, up to the activation, and the
+# second half, which adds the shortcut and pools. (These are the lines that the library runs.)
 
 # %%
 from genre_lib.network import Res1D
@@ -96,8 +95,8 @@ from genre_lib.network import Res1D
 show_source(Res1D.first_half, Res1D.second_half)
 
 # %% [markdown]
-# The network takes the samples as 16-bit integers and scales them itself, on the device that computes:
-# a quarter of the memory of double precision, half of single, on the way there.
+# The network takes the samples as 16-bit integers and scales them itself, on the device. Until then
+# they take a quarter of the memory of double precision, and half that of single precision.
 
 # %%
 import numpy as np
@@ -107,7 +106,7 @@ probabilities = model.predict(segment, verbose=0)
 print("input", segment.shape, segment.dtype, "-> output", probabilities.shape, probabilities.dtype)
 
 # %% [markdown]
-# An input that is too short for the poolings is refused, not padded in silence:
+# An input that is too short for the pooling layers is refused, not silently padded:
 
 # %% tags=["keep-output"]
 try:
@@ -118,8 +117,8 @@ except ValueError as error:
 # %% [markdown]
 # # Choices
 #
-# The original followed the paper as far as it could, and had to choose where the paper is silent or
-# memory was short. We follow the original; where *it* is silent, we say what we chose.
+# The original followed the paper as far as it could, and made its own choices where the paper is silent
+# or memory was short. We follow the original; where *it* is silent, we state our choice.
 #
 # ## Decisions
 #
@@ -127,12 +126,13 @@ except ValueError as error:
 #   ([Kingma and Ba, 2015](https://arxiv.org/abs/1412.6980)) and sparse categorical cross-entropy.
 # - **Early stopping**, as in the original: training ends after five epochs without a lower validation
 #   loss. Our choice: the weights of the best epoch are kept, not those of the last.
-# - **Shorter tracks**, as in the original: what is left behind the last whole segment is dropped.
-# - **Shortcut**, as in the original: convolution and batch normalisation where the filters change.
+# - **Shorter tracks**, as in the original: what remains after the last whole segment is dropped.
+# - **Shortcut**, as in the original: convolution and batch normalisation where the number of filters
+#   changes.
 # - **Leaky ReLU**: the original gives no slope. We use 0.3, the default of the Keras layer.
-# - **Batch normalisation**: the original gives no momentum, so its default was 0.99. After a
-#   hundred updates a third of the moving statistics is then still their first value, which matters
-#   when an epoch has few updates. The profile says which momentum was used here.
+# - **Batch normalisation**: the original gives no momentum, so it was Keras' default of 0.99. After a
+#   hundred updates, the initial values then still make up a third of the moving statistics, which
+#   matters if an epoch has few updates. The table below gives the momentum used here.
 
 # %% tags=["nbval-ignore-output"]
 from genre_lib.results import original
@@ -148,12 +148,12 @@ show_table(
 # ## Limitations
 #
 # The original ran on Colab with 12 GB of memory: 21 000 segments of 110 250 values did not fit, the
-# partitions were loaded by hand, three at a time, and the batch had to shrink from 80 to 32. None of
-# this limits us: the samples lie once on disk, as 16-bit integers in a memory-mapped file (1.3 GB for
-# all of GTZAN), a segment is a view of that file, and only the batch in work is in memory.
+# partitions were loaded by hand, three at a time, and the batch size had to shrink from 80 to 32. These
+# limits are gone. The samples are stored once, as 16-bit integers in a memory-mapped file (1.3 GB for
+# all of GTZAN), a segment is a view of that file, and only the current batch is in memory.
 #
-# What does limit this report is time. The profile chooses how wide the network is and how many
-# rotations are run; what a number was computed with stands beside it.
+# What limits this report is time. The profile sets the number of filters and of rotations, and each
+# result names the runs that it was computed from.
 
 # %% [markdown] tags=["notebook-only"]
 # ## References

@@ -17,12 +17,12 @@
 # # 3. Train: normal
 #
 # **What you will do.** Train the network on each rotation of the partitions, look at the learning
-# curves, and score segments and tracks.
+# curves, and compute the accuracy of segments and of tracks.
 #
 # **What you will learn.** How much a result changes from one rotation to the next, and what
 # overfitting looks like.
 #
-# **What you need.** A few minutes for the demo corpus on two cores. Runs are kept: a second time this
+# **What you need.** A few minutes for the demo corpus on two cores. Runs are kept: the second time, this
 # notebook takes seconds.
 
 # %% tags=["notebook-only"]
@@ -46,8 +46,8 @@ workspace = open_workspace(profile, data)
 #
 # As in the original and in the paper
 # ([Allamy and Koerich, 2021](https://doi.org/10.1109/SSCI50451.2021.9659979)), three partitions are used at a time: one to train,
-# the next to validate (it decides when to stop), the one after to test. Then the partitions rotate,
-# until every one has been each.
+# the next to validate (to decide when to stop), and a third to test. Then the partitions rotate, until
+# each has played every part.
 
 # %%
 import pandas as pd
@@ -58,7 +58,7 @@ from genre_lib.display import show_figure, show_table, show_text
 profile = workspace.profile
 table = pd.DataFrame(rotations(profile.n_partitions)) + 1
 table.columns = ["rotation", "train", "validate", "test"]
-show_table(table, "The rotations: which partition does what.")
+show_table(table, "The rotations: which partition trains, validates and tests.")
 
 # %% tags=["nbval-ignore-output"]
 from genre_lib.results import findings, premises
@@ -66,13 +66,12 @@ from genre_lib.results import findings, premises
 show_text(premises.on_rotations(profile))
 
 # %% [markdown]
-# Three ways to train are compared: plain, with an L2 penalty, and with accumulated gradients.
+# Three phases are compared: plain training, an L2 penalty, and accumulated gradients.
 #
 # ## First training: normal
 #
 # Plain training: Adam, batches of segments in random order, early stopping. The original trained for
-# at most 100 epochs with batches of 32, and took the mean of the predictions of a song's segments as
-# the song's.
+# at most 100 epochs with batches of 32, and averaged the predictions over the segments of a song.
 
 # %% tags=["nbval-ignore-output"]
 from genre_lib.experiment import NORMAL
@@ -109,8 +108,8 @@ from genre_lib.results import describe_runs
 if runs:
     show_table(
         describe_runs(runs),
-        "The runs of the normal phase: epochs until training stopped, the best of them (whose weights "
-        "are kept), accuracy of segments in that epoch, and the time it took.",
+        "The runs of the normal phase: epochs until training stopped, the best epoch (whose weights are "
+        "kept), accuracy of segments in that epoch, and the time of the run.",
         formats={"training": "{:.1%}", "validation": "{:.1%}", "minutes": "{:.1f}"},
         runs=runs,
     )
@@ -118,8 +117,8 @@ if runs:
 # %% [markdown]
 # ### Considerations
 #
-# The original saw the training accuracy rise on while the validation accuracy stopped near 60%, and
-# called it overfitting. Whether that happens here, the learning curves of the runs tell.
+# In the original, training accuracy kept rising while validation accuracy stopped near 60%, which it
+# called overfitting. The learning curves show whether that happens here.
 
 # %%
 from genre_lib.figures import learning_curves
@@ -127,7 +126,7 @@ from genre_lib.figures import learning_curves
 if runs:
     show_figure(
         learning_curves([run.history for run in runs], "Normal"),
-        "Learning curves of the normal phase, a line per run.",
+        "Learning curves of the normal phase, one line per run.",
         runs=runs,
     )
 
@@ -139,8 +138,8 @@ if runs:
 
 # %% [markdown]
 # The original names four possible causes: a network of four million parameters, the quality of the
-# data set, the lack of regularisation, and the batch size. It keeps the architecture and tries the last
-# two: a penalty on the weights, and accumulated gradients.
+# data set, the lack of regularisation, and the batch size. It keeps the architecture and addresses the
+# last two: with a penalty on the weights, and with accumulated gradients.
 
 # %% [markdown] tags=["notebook-only"]
 # ## References

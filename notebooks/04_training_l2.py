@@ -21,7 +21,7 @@
 # **What you will learn.** What the penalty adds to the loss, and what it does to the gap between
 # training and validation.
 #
-# **What you need.** A few minutes for the demo corpus on two cores, once.
+# **What you need.** A few minutes for the demo corpus on two cores, the first time.
 
 # %% tags=["notebook-only"]
 if repository := "":  # on Colab, the address that you would `git clone`
@@ -42,14 +42,14 @@ workspace = open_workspace(profile, data)
 # %% [markdown]
 # ## Second training: $L^2$ regularisation
 #
-# A large weight lets a network follow the accidents of its training data. The $L^2$ penalty makes
-# large weights cost something. The original prints the loss as
+# Large weights let a network fit the accidents of its training data. The $L^2$ penalty makes large
+# weights costly. The original prints the loss as
 #
 # $$\mathrm{Loss} = \mathrm{Loss}(y - \hat{y}) + \lambda \left[\frac{1}{N} \sum_{i=1}^{N} w_i^2\right]$$
 #
 # with $\lambda = 0.01, 0.001, 0.0001$, for the kernels of the convolutions in the residual blocks.
-# Keras' `L2` regulariser, which it used, adds the *sum* of the squares and not their mean; so do we.
-# For about four million weights that is a very different penalty:
+# Keras' `L2` regulariser, which it used, adds the *sum* of the squares, not their mean; so do we. With
+# about four million weights, the two penalties are very different:
 
 # %%
 import math
@@ -71,14 +71,13 @@ weights = pd.Series(profile.l2_lambdas)
 columns = {"sum (Keras)": weights * penalty, "mean (as printed)": weights * penalty / n_weights}
 show_table(
     pd.DataFrame({"lambda": weights} | columns),
-    "What the penalty adds to the loss of the full network before its first update, read as a sum and "
-    f"as a mean over {n_weights:,} kernel weights. The cross-entropy of guessing among ten genres is "
-    "2.303.",
+    "What the penalty adds to the loss of the full network before its first update, as a sum and as a "
+    f"mean over {n_weights:,} kernel weights. The cross-entropy of guessing among ten genres is 2.303.",
     formats={"lambda": "{:g}", "sum (Keras)": "{:.3f}", "mean (as printed)": "{:.2e}"},
 )
 
 # %% [markdown]
-# Each strength is trained like the normal phase, with the same partitions, seeds and batch size.
+# The network is trained with each strength as in the normal phase: same partitions, seeds and batch size.
 
 # %% tags=["nbval-ignore-output"]
 from genre_lib.experiment import NORMAL, l2_phase, variant_phases
@@ -96,8 +95,8 @@ from genre_lib.results import compare, on_common_rotations
 named = on_common_rotations({phase.label: runs[phase] for phase in [NORMAL, *penalised]})
 show_table(
     compare(named)[["segments", "tracks", "validation", "runs"]].rename_axis("phase").reset_index(),
-    "Accuracy on the test partitions with 95% intervals, and accuracy of tracks in validation; the "
-    "normal phase on the same rotations.",
+    "Accuracy on the test partitions with 95% intervals, and accuracy of tracks in validation; all on the "
+    "same rotations.",
     formats={"validation": "{:.1%}"},
     runs=named,
 )
@@ -121,7 +120,7 @@ show_text(findings.on_final_gaps(gaps))
 # %% [markdown]
 # ### Sum or mean?
 #
-# The original prints the mean, and Keras adds the sum: which of the two readings did it train with?
+# The original prints the mean, but Keras adds the sum. Which of the two did it train with?
 
 # %% tags=["nbval-ignore-output"]
 read = max(penalised, key=lambda phase: phase.network["l2"], default=NORMAL)
@@ -135,17 +134,17 @@ if readings:
         .rename(columns={"difference": "difference to normal / points"})
         .rename_axis("penalty")
         .reset_index(),
-        "The strongest penalty of the profile in both readings, on the same rotations; the difference is paired, track by "
-        "track.",
+        "The strongest penalty of the profile, as a sum and as a mean, on the same rotations; the difference "
+        "is paired, track by track.",
         runs=read_as,
     )
 else:
-    show_text(f"The profile *{profile.name}* trains with the sum only, so this report cannot say.")
+    show_text(f"The profile *{profile.name}* trains with the sum only, so this report cannot tell.")
 
 # %% tags=["nbval-ignore-output"]
 if readings:
     show_text(findings.on_readings(compared.drop("normal")))
 
 # %% [markdown]
-# The original found results comparable to its normal phase for $\lambda = 0.001$, the overfitting still
-# there, and 35.88% of segments and 38.32% of songs in its final table (quoted).
+# The original found results comparable to its normal phase for $\lambda = 0.001$, with the same
+# overfitting; its final table reports 35.88% of segments and 38.32% of songs (quoted).

@@ -18,9 +18,9 @@
 #
 # **What you will do.** Train with batches of 80 segments of which only 10 are in memory at a time.
 #
-# **What you will learn.** What gradient accumulation computes, that it is exact, and what it cannot do.
+# **What you will learn.** What gradient accumulation computes, when it is exact, and where it fails.
 #
-# **What you need.** A few minutes for the demo corpus on two cores, once.
+# **What you need.** A few minutes for the demo corpus on two cores, the first time.
 
 # %% tags=["notebook-only"]
 if repository := "":  # on Colab, the address that you would `git clone`
@@ -42,16 +42,16 @@ workspace = open_workspace(profile, data)
 # ## Third training: gradient accumulation
 #
 # A batch of 80 segments did not fit into the memory that the original had. Gradient accumulation
-# ([Rotenberg, 2020](https://towardsdatascience.com/what-is-gradient-accumulation-in-deep-learning-ec034122cfa)) splits it into micro-batches that are worked off one after the other: their gradients
-# are added up, and only then are the weights updated, once,
+# ([Rotenberg, 2020](https://towardsdatascience.com/what-is-gradient-accumulation-in-deep-learning-ec034122cfa)) splits it into micro-batches that are processed one after the other. Their gradients
+# are summed, and the weights are updated once per batch:
 #
 # $$w_t = w_{t-1} - \eta \sum_{i=1}^{N} \mathrm{grad}_i$$
 #
-# The original changed an optimizer from a forum
-# ([Stack Overflow, answer 56946898](https://stackoverflow.com/a/56946898)) to do it, with 8 steps of 10 segments. Here
-# it is the training step of the model, and any optimizer does. These are the library's own lines for
-# TensorFlow (`genre_lib/network/jax_update.py` does the same on JAX). The part for a loss that has to see
-# the whole batch is not needed here: cross-entropy is a mean over the segments.
+# For this, the original adapted an optimizer from a forum
+# ([Stack Overflow, answer 56946898](https://stackoverflow.com/a/56946898)), with 8 steps of 10 segments. Here
+# the training step of the model does it, so it works with any optimizer. These are the lines that the
+# library runs on TensorFlow (`genre_lib/network/jax_update.py` does the same on JAX). The branch for losses
+# that need the whole batch is not used here: cross-entropy is a mean over the segments.
 
 # %%
 from genre_lib.display import show_figure, show_source, show_table, show_text
@@ -60,8 +60,8 @@ from genre_lib.network import GradientAccumulationModel
 show_source(GradientAccumulationModel.tensorflow_step)
 
 # %% [markdown]
-# Each micro-batch counts by its size, so the sum is the gradient of the mean loss over the whole batch: for
-# a network without batch normalisation, the update is that of the full batch. A small network shows it:
+# Each micro-batch is weighted by its size, so the sum is the gradient of the mean loss over the whole batch.
+# Without batch normalisation, the update is exactly that of the whole batch. A small network shows this:
 
 # %% tags=["nbval-ignore-output"]
 from genre_lib.experiment import compare_reductions
@@ -69,33 +69,34 @@ from genre_lib.experiment import compare_reductions
 reductions = compare_reductions()
 show_table(
     reductions.rename(columns={"mean": "mean (ours)", "keras": "Keras' own steps"}),
-    "Four epochs of a small network in micro-batches of 10, eight to an update: how far its weights end from "
-    "those of whole batches of 80, as a multiple of the way that these went.",
+    "Four epochs of a small network in micro-batches of 10, eight per update: the distance of its final "
+    "weights from those after whole batches of 80, relative to the distance that the latter moved.",
     formats=dict.fromkeys(("mean (ours)", "sum", "Keras' own steps"), "{:.1e}"),
 )
 
 # %% [markdown]
-# The last 27 of 427 examples make an update of their own, in micro-batches of 10, 10 and 7. Keras' own
-# `gradient_accumulation_steps` counts micro-batches on into the next epoch instead, and gives a small one the
-# weight of a full one: it is exact only where every update is made of eight full ones.
+# The last 27 of 427 examples make an update of their own, in micro-batches of 10, 10 and 7. Keras'
+# `gradient_accumulation_steps` instead carries micro-batches over into the next epoch, and weights a small
+# one like a full one. So it is exact only if every update consists of eight full micro-batches.
 #
-# The formula above *adds up* the gradients of the micro-batches, each of which is a mean already: eight times
-# the gradient of the batch. For plain gradient descent that is an eight times larger learning rate. Adam divides
-# the gradient by its own size, and hardly notices, as long as every update has as many micro-batches as the one
-# before (with 427 examples the last has three, and counts for less):
+# The formula above *sums* the gradients of the micro-batches, each of which is already a mean: the result is
+# eight times the gradient of the batch. For plain gradient descent this means a learning rate eight times as
+# large. Adam divides the gradient by its typical size, so the factor has almost no effect as long as every
+# update has the same number of micro-batches (with 427 examples the last has three, and counts for less):
 
 # %%
 even = reductions[reductions["examples in an epoch"] == 400].set_index("optimizer")["sum"]
 show_text(
-    f"Here the sum ends {even['SGD']:.1f} times the way of the whole batches from them with SGD, and "
-    f"{even['Adam']:.1g} times with Adam, with which the original trained: sum or mean "
-    f"{'does not explain' if even['Adam'] < 0.05 else 'may explain'} its third training."
+    f"With the sum, the distance is {even['SGD']:.1f} for SGD, and {even['Adam']:.1g} for Adam, which the "
+    "original used: the choice of sum or mean "
+    f"{'does not explain' if even['Adam'] < 0.05 else 'may explain'} the result of its third training."
 )
 
 # %% [markdown]
-# Batch normalisation is the exception. It normalises with the mean and the variance of what it is given,
-# and it is given 10 segments at a time, not 80: no accumulation mends that. So the third training differs
-# from the first in three ways at once: larger batches, noisier normalisation, and fewer updates per epoch.
+# Batch normalisation is the exception. It normalises with the mean and the variance of its input, which is
+# 10 segments at a time, not 80, and accumulating gradients does not change that. So the third training
+# differs from the first in three ways at once: larger batches, noisier normalisation, and fewer updates per
+# epoch.
 
 # %% tags=["nbval-ignore-output"]
 import itertools
@@ -123,8 +124,8 @@ named = {
 }
 show_table(
     compare(named)[["segments", "tracks", "epochs", "runs"]].rename_axis("phase").reset_index(),
-    "Accuracy on the test partitions with 95% intervals, and epochs until training stopped; the "
-    "normal phase on the same rotations.",
+    "Accuracy on the test partitions with 95% intervals, and epochs until training stopped; both on the "
+    "same rotations.",
     formats={"epochs": "{:.1f}"},
     runs=named,
 )
@@ -153,9 +154,8 @@ if accumulated:
 # %% [markdown]
 # ### What it saves
 #
-# The peak of memory during one update of the whole batch, and its time: in micro-batches, in one piece, and
-# in one piece with the residual blocks computed a second time in the backward pass (rematerialised) in
-# place of being kept.
+# The peak memory and the time of one update of the whole batch: in micro-batches, in one piece, and in one
+# piece with the residual blocks rematerialised (computed again in the backward pass instead of kept).
 
 # %% tags=["nbval-ignore-output"]
 from genre_lib.experiment import measure_updates
@@ -163,8 +163,8 @@ from genre_lib.experiment import measure_updates
 updates = workspace.derived("updates", lambda: measure_updates(profile, workspace.cache))
 show_table(
     updates.rename(columns={"memory": "memory / MiB", "seconds": "time / s"}),
-    f"One update of {profile.accumulated_batch_size} segments, each measured in a process of its own: memory "
-    "of the host above what the process had before, and time of the next update.",
+    f"One update of {profile.accumulated_batch_size} segments, each measured in its own process: host memory "
+    "beyond what the process used before, and time of the next update.",
     formats={"memory / MiB": "{:.0f}", "time / s": "{:.2f}"},
 )
 
@@ -172,9 +172,9 @@ show_table(
 show_text(findings.on_saved_memory(updates))
 
 # %% [markdown]
-# ### What it cannot do
+# ### Where it fails
 #
-# How far is what batch normalisation sees in a micro-batch from what it would see in the whole batch?
+# How far are the statistics of a micro-batch, which batch normalisation uses, from those of the whole batch?
 
 # %% tags=["nbval-ignore-output"]
 from genre_lib.experiment import measure_statistics
@@ -193,28 +193,28 @@ if accumulated:
                 "deviation": "error of the deviation",
             }
         ),
-        f"Statistics of micro-batches of {profile.micro_batch_size} segments against those of the batch of "
-        f"{statistics['segments'].iloc[0]} training segments, at the first and at the last normalisation of a "
-        f"trained network: root mean square over filters and micro-batches. The mean is "
-        "compared in standard deviations of the batch, the standard deviation relatively.",
+        f"Errors of the statistics of micro-batches of {profile.micro_batch_size} segments, compared with "
+        f"their batch of {statistics['segments'].iloc[0]} training segments, at the first and the last "
+        "normalisation of a trained network: root mean square over filters and micro-batches. The error of the "
+        "mean is in standard deviations of the batch, that of the standard deviation is relative.",
         formats={"error of the mean / deviations": "{:.2f}", "error of the deviation": "{:.0%}"},
         runs=accumulated[:1],
     )
 else:
-    show_text("Without a run of the accumulation phase, this was not measured.")
+    show_text("This was not measured, because there is no run of the accumulation phase.")
 
 # %% [markdown]
-# No accumulation mends that exactly, since the statistics in one layer depend on those in every layer
-# below. Two things do: the whole batch in one piece, with rematerialised blocks where memory is short, and a
-# normalisation that does not look at the batch, like group normalisation
+# Accumulation cannot correct this exactly, because the statistics in one layer depend on those in every
+# earlier layer. Two things avoid the problem: the whole batch in one piece, with rematerialised blocks if
+# memory is short, or a normalisation that does not depend on the batch, such as group normalisation
 # ([Wu and He, 2018](https://doi.org/10.1007/978-3-030-01261-8_1)).
 #
-# ### Is it the batch, or how training ends?
+# ### Is it the batch, or does training stop too early?
 #
-# The moving statistics that validation uses follow the weights with a delay of about $1 / (1 - m)$ updates,
-# a hundred at Keras' momentum $m = 0.99$, and batches of 80 make two and a half times fewer updates per epoch
-# than those of 32. So validation may look bad early, and patience, counted in epochs, may end the training of
-# a network that has hardly begun.
+# The moving statistics used in validation lag behind the weights by about $1 / (1 - m)$ updates: a hundred
+# with Keras' momentum $m = 0.99$. Batches of 80 give only two fifths of the updates per epoch of batches of
+# 32. So validation may look bad at first, and patience, which counts epochs, may stop a run that has hardly
+# begun.
 
 # %% tags=["nbval-ignore-output"]
 show_text(premises.on_variants(profile))
@@ -224,13 +224,10 @@ named = on_common_rotations({phase.label: runs[phase] for phase in ways})
 compared = compare(named, to="accumulation")
 columns = ["segments", "tracks", "epochs", "best", "training", "seconds"]
 show_table(
-    compared[columns]
-    .rename(columns={"seconds": "s / epoch"})
-    .rename_axis("way to train")
-    .reset_index(),
-    "Accuracy on the test partitions with 95% intervals, epochs until training stopped, the best of them, "
-    "accuracy in training then, and the median time of an epoch; all on the same rotations, with a momentum "
-    f"of {profile.bn_momentum:g} where none is named.",
+    compared[columns].rename(columns={"seconds": "s / epoch"}).rename_axis("phase").reset_index(),
+    "Accuracy on the test partitions with 95% intervals, epochs until training stopped, the best epoch, the "
+    "training accuracy in it, and the median time of an epoch; all on the same rotations, with a momentum of "
+    f"{profile.bn_momentum:g} unless another is named.",
     formats={"epochs": "{:.1f}", "best": "{:.1f}", "training": "{:.1%}", "s / epoch": "{:.2f}"},
     runs=named,
 )

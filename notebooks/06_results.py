@@ -16,12 +16,13 @@
 # %% [markdown] tags=["notebook-only"]
 # # 6. Results
 #
-# **What you will do.** Put the three phases side by side, with intervals and tests, and beside the
-# original's table; see which genres are taken for which, and what repetitions and artists add.
+# **What you will do.** Compare the three phases, with intervals and tests, with one another, with simple
+# baselines and with the original's table; see which genres are confused, and what repetitions and artists
+# add.
 #
-# **What you will learn.** Which differences are real at this size, and which are noise.
+# **What you will learn.** Which differences can be detected with this many tracks, and which cannot.
 #
-# **What you need.** The runs of the notebooks before; those that are missing are trained first.
+# **What you need.** The runs of the earlier notebooks; missing ones are trained first.
 
 # %% tags=["notebook-only"]
 if repository := "":  # on Colab, the address that you would `git clone`
@@ -42,20 +43,20 @@ workspace = open_workspace(profile, data)
 # %% [markdown]
 # # Results
 #
-# Every accuracy has a 95% interval: the percentile bootstrap over tracks
-# ([Efron and Tibshirani, 1993](https://doi.org/10.1201/9780429246593)). Tracks are drawn with replacement, each with all its segments, since the segments of a track are no independent evidence.
-# The interval tells how far the number could move with other test tracks of the same kind; it does not
-# see what other training tracks would change.
+# Every accuracy has a 95% interval from the percentile bootstrap over tracks
+# ([Efron and Tibshirani, 1993](https://doi.org/10.1201/9780429246593)). Tracks are drawn with replacement, each with all its segments, because the segments of a track are not independent.
+# The interval says how far the number could move with other test tracks of the same kind; it does not
+# cover the effect of other training tracks.
 #
-# For the table the original chose one $\lambda$; here it is the one with the best accuracy of tracks in
-# *validation*, so that the test partitions take no part in the choice.
+# For its table, the original chose one $\lambda$. Here it is the one with the best accuracy of tracks in
+# *validation*, so that the test partitions play no part in the choice.
 #
-# Is a network needed at all? Three **baselines** train on the same tracks and are tested on the same
-# tracks: the *majority class* of the training tracks; *logistic regression* on the means of 20 MFCCs; and
-# a *support vector machine* (standardised, $C = 10$) on the means and deviations of MFCCs and their
-# changes, chroma, spectral contrast, centroid, bandwidth, roll-off, zero crossings and level, measured by
-# librosa ([McFee et al., 2015](https://doi.org/10.25080/Majora-7b98e3ed-003)) on the first 30 seconds. They hear whole tracks, so that there is no accuracy of
-# segments, and as each is fitted in a moment, they run every rotation.
+# Is a network needed at all? Three **baselines** are trained and tested on the same tracks: the *majority
+# class* of the training tracks; *logistic regression* on the means of 20 MFCCs; and a *support vector
+# machine* (standardised features, $C = 10$) on the means and standard deviations of MFCCs and their
+# changes, chroma, spectral contrast, centroid, bandwidth, roll-off, zero crossings and level, computed by
+# librosa ([McFee et al., 2015](https://doi.org/10.25080/Majora-7b98e3ed-003)) from the first 30 seconds. They classify whole tracks, so they have no accuracy of
+# segments. Each is fitted quickly, so they run every rotation.
 
 # %%
 import pandas as pd
@@ -76,8 +77,8 @@ show_table(
     original.with_original(pd.concat([compared, simple]))[columns]
     .rename_axis("phase")
     .reset_index(),
-    f"Accuracy on the test partitions of the {escape_markdown(workspace.corpus_name)} with 95% intervals; on the right "
-    "what the original reports for segments and tracks of all of GTZAN (quoted, without intervals).",
+    f"Accuracy on the test partitions of the {escape_markdown(workspace.corpus_name)} with 95% intervals; on the "
+    "right, what the original reports for segments and tracks of all of GTZAN (quoted, without intervals).",
     runs=named | baselines,
 )
 
@@ -87,8 +88,8 @@ from genre_lib.figures import accuracies
 if (found := pd.concat([compared[compared["runs"] > 0], simple])).size:
     show_figure(
         accuracies(found, {n: quoted for n in found.index if (quoted := original.quote(n))}),
-        "Accuracy of the phases and the baselines with 95% intervals; hollow: what the original reports "
-        "(quoted).",
+        "Accuracy of the phases and the baselines with 95% intervals; hollow markers: what the original "
+        "reports (quoted).",
         runs=named | baselines,
     )
 
@@ -97,15 +98,16 @@ if (found := pd.concat([compared[compared["runs"] > 0], simple])).size:
 #
 # The phases were tested on the same tracks, so they can be compared track by track. McNemar's exact test
 # ([McNemar, 1947](https://doi.org/10.1007/BF02295996)) looks only at the tracks that one phase gets right and the other does not: if the two
-# were equally good, these would fall to either side like the tosses of a coin. Five of five on one side
-# still have a $p$ of 0.063, six of six 0.031: where fewer than six tracks differ, no outcome whatsoever
-# would be significant at the 5% level.
+# were equally good, each of these would fall to either side like the toss of a coin. Five of five on one
+# side still give $p = 0.063$, six of six $p = 0.031$: if fewer than six tracks differ, no outcome can be
+# significant at the 5% level.
 #
-# A $p$-value does not say how large a difference is. Beside it stands the difference in accuracy on the
-# tracks that both tested, with the interval of the same bootstrap over tracks, a pair kept together: what
-# lies inside cannot be ruled out here. Where few tracks differ the interval is rather too narrow; where a track
-# was tested with several seeds, the test counts it more than once. So a difference is called significant in this
-# report where both say so: $p$ is below 5%, and the interval does not include zero.
+# A $p$-value does not say how large a difference is. The table therefore also gives the difference in
+# accuracy on the tracks that both tested, with its interval from the same bootstrap over tracks, the two
+# results of a track kept together. No value inside the interval can be ruled out. If few tracks differ, the
+# interval is somewhat too narrow; if a track was tested with several seeds, the test counts it more than
+# once. So this report calls a difference significant only if both agree: $p$ is below 5%, and the interval
+# does not include zero.
 
 # %% tags=["nbval-ignore-output"]
 others = compared.drop("normal").dropna(subset="difference")
@@ -120,8 +122,8 @@ if len(tested):
     show_table(
         tested[list(names)].rename(columns=names).rename_axis("compared with normal").reset_index(),
         "McNemar's exact test on the tracks that both tested (two-sided, not corrected for the number of "
-        "comparisons), and the accuracy of the other phase or baseline less that of normal on them, in "
-        "percentage points with its 95% interval.",
+        "comparisons), and the difference in their accuracy (the other phase or baseline minus normal) in "
+        "percentage points, with its 95% interval.",
         formats={"p": "{:.3g}"},
         runs=named | baselines,
     )
@@ -130,7 +132,7 @@ if len(tested):
 show_text(f"{findings.on_phases(others)} {on_baselines(simple)}")
 
 # %% [markdown]
-# ## Which genres are taken for which?
+# ## Which genres are confused?
 
 # %%
 from genre_lib.figures import confusion_matrices
@@ -141,7 +143,7 @@ counts = {name: confusion(pool(found), genres) for name, found in named.items() 
 if "normal" in counts:
     show_figure(
         confusion_matrices({"normal": counts["normal"]}),
-        "Confusion matrix of the normal phase: numbers are tracks, colours their share of the true genre.",
+        "Confusion matrix of the normal phase: numbers of tracks; colours show their share of the true genre.",
         runs=named["normal"],
     )
 
@@ -173,8 +175,8 @@ if "normal" in counts:
 # ## What do repetitions and artists add?
 #
 # All of the above follows the original: a test track may repeat a training track, or be by the same
-# artist. Other protocols keep them apart; where the profile names them and the corpus allows them, the
-# normal phase was run under them, too.
+# artist. Stricter protocols keep them apart. The normal phase was also run under those that the profile
+# names and the corpus allows.
 
 # %% tags=["nbval-ignore-output"]
 from genre_lib.experiment import NORMAL, count_leaks
@@ -195,8 +197,8 @@ show_table(
     .rename(lambda name: name.replace("_", " "))
     .rename_axis("protocol")
     .reset_index(),
-    "The normal phase under each protocol, with 95% intervals, and how many of the test tracks have a "
-    "repetition, or their artist, among the training tracks of their rotation.",
+    "Accuracy of the normal phase under each protocol, with 95% intervals, and the number of test tracks with "
+    "a repetition, or with their artist, among the training tracks of their rotation.",
     runs=by_protocol,
 )
 
@@ -204,12 +206,13 @@ show_table(
 show_text(findings.on_protocols(table.drop("original")))
 
 # %% [markdown]
-# ## How much of the result is the data?
+# ## How much depends on the amount of data?
 #
-# One partition trains, as in the original: of six, a sixth of the tracks. Where there are more than three,
-# two can train, and all but the two that validate and test; these stay the same, so that all are tested on
-# the same tracks. More training tracks also bring more relatives of the test tracks into training, which
-# only the stricter protocols keep apart; the table counts them over all rotations.
+# As in the original, one partition trains: one of six is a sixth of the tracks. If there are more than
+# three, two partitions can train, or all except those that validate and test. The latter stay the same, so
+# that all are tested on the same tracks. With more training tracks, more test tracks also have a repetition
+# or their artist in training, which only the stricter protocols prevent; the table counts them over all
+# rotations.
 
 # %% tags=["nbval-ignore-output"]
 from genre_lib.results import by_training_size, on_data
@@ -222,14 +225,14 @@ leaks = {
 table = by_training_size(profile, data_runs, leaks)
 if len(leaks) == 1:
     show_text(
-        f"Of {profile.n_partitions} partitions, one trains, one validates and one tests: no other "
-        "size of the training set is planned here."
+        f"Of {profile.n_partitions} partitions, one trains, one validates and one tests; this report "
+        "tries no other size of the training set."
     )
 elif len(table):
     show_table(
         table.rename(columns={"gain": "gain / points", "same_artist": "same artist"}),
-        "Accuracy of tracks by the number of tracks that train, with 95% intervals; the gain on the same "
-        "tracks over the fewest that train; test tracks with a repetition, or their artist, in training.",
+        "Accuracy of tracks by the number of training tracks, with 95% intervals; the gain over the smallest "
+        "training set, on the same test tracks; test tracks with a repetition, or with their artist, in training.",
         formats={"training tracks": "{:.0f}"},
         runs=data_runs,
     )
@@ -240,7 +243,7 @@ from genre_lib.figures import accuracy_by_data
 if len(leaks) > 1 and len(table):
     show_figure(
         accuracy_by_data(table, len(genres)),
-        "Accuracy of tracks against the number of tracks that train, with 95% intervals.",
+        "Accuracy of tracks against the number of training tracks, with 95% intervals.",
         runs=data_runs,
     )
 

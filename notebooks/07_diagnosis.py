@@ -16,13 +16,13 @@
 # %% [markdown] tags=["notebook-only"]
 # # 7. Diagnosis
 #
-# **What you will do.** Look for what explains the results: overfitting, the number of a track's segments,
-# how far a probability can be believed, and labels that may be wrong.
+# **What you will do.** Look for what explains the results: overfitting, the number of segments per track,
+# the reliability of the probabilities, and labels that may be wrong.
 #
-# **What you will learn.** What an accuracy does not show, and what the original's three statements are worth
+# **What you will learn.** What an accuracy does not show, and which of the original's three statements hold
 # here.
 #
-# **What you need.** The runs of the notebooks before; those that are missing are trained first.
+# **What you need.** The runs of the earlier notebooks; missing ones are trained first.
 
 # %% tags=["notebook-only"]
 if repository := "":  # on Colab, the address that you would `git clone`
@@ -45,10 +45,10 @@ workspace = open_workspace(profile, data)
 #
 # ## Does the network overfit?
 #
-# The original explains its result by overfitting: accuracy in training went on rising while that in
-# validation stopped. The gap between the two is taken at the best epoch, the one with the lowest loss in
-# validation, whose weights make all predictions here, and at the last. Accuracy in training is measured
-# during the epoch, before the weights are what they become, so that the gap is rather understated.
+# The original explains its result by overfitting: training accuracy kept rising after validation accuracy
+# had stopped. The gap between the two is measured at two epochs: at the best, which has the lowest validation
+# loss and whose weights make all predictions here, and at the last. Training accuracy is measured during the
+# epoch, while the weights still improve, so the gap is somewhat understated.
 
 # %% tags=["nbval-ignore-output"]
 from genre_lib.display import show_figure, show_table, show_text
@@ -61,8 +61,8 @@ gaps = {phase.label: accuracy_gaps(found) for phase, found in runs.items() if fo
 if gaps:
     show_table(
         findings.mean_gaps(gaps),
-        "Overfitting: accuracy of segments in training and in validation and the gap between them, at the "
-        "best epoch and at the last, mean over the runs of each phase.",
+        "Overfitting: accuracy of segments in training and in validation, and the gap between them, at the "
+        "best epoch and at the last; means over the runs of each phase.",
         formats=dict.fromkeys(next(iter(gaps.values())), "{:.1%}"),
         runs=runs,
     )
@@ -72,12 +72,12 @@ if normal:
     show_text(findings.on_overfitting(gaps))
 
 # %% [markdown]
-# ## Does it matter how segments are put together?
+# ## Does it matter how segments are joined?
 #
-# A track is heard through all its segments, which overlap by three quarters. How many of them are needed?
-# To find out, only 1, 2, 4 … of them are kept, evenly spread: a track is cut into as many stretches of
-# equal length, and the segment in the middle of each is taken. The network stays as it is; only what is
-# averaged changes.
+# A track is classified from all its segments, which overlap by three quarters. How many of them are needed?
+# To find out, only 1, 2, 4 … of them are kept, evenly spread: the track is divided into that many equal
+# stretches, and the segment in the middle of each is kept. The network stays the same; only the number of
+# segments averaged changes.
 #
 # The original takes the mean of the probabilities. The alternatives: a vote of the segments, the largest
 # probability in any segment, and the mean of the logarithms.
@@ -119,17 +119,17 @@ if normal:
     show_text(findings.on_rules(rules))
 
 # %% [markdown]
-# ## Can its probabilities be believed?
+# ## Can the probabilities be trusted?
 #
-# A network that says 80% should be right in 80% of the cases. A reliability diagram puts this to the test
-# ([Guo et al., 2017](https://proceedings.mlr.press/v70/guo17a.html)): examples are sorted into ten bins by their confidence, the probability of the predicted
-# genre, and in each bin the share that is correct is set against the mean confidence. The expected
-# calibration error (ECE) is the mean distance of the two; where a bin holds few examples, chance alone
-# lifts it above zero. Whether confidence is too high or too low on the whole, the mean of confidence less
-# accuracy says, with the interval of the bootstrap over tracks.
+# A network that predicts a genre with 80% should be right in 80% of the cases. A reliability diagram tests this
+# ([Guo et al., 2017](https://proceedings.mlr.press/v70/guo17a.html)). Examples are sorted into ten bins by their confidence, the probability of the predicted
+# genre, and in each bin the share that is correct is compared with the mean confidence. The expected
+# calibration error (ECE) is the mean distance between the two; if a bin holds few examples, chance alone
+# raises it above zero. The mean of confidence minus accuracy says whether confidence is too high or too low
+# overall, with its interval from the bootstrap over tracks.
 #
 # The probabilities of a track are the mean of those of its segments. They cannot be more confident than the
-# segments are on average: where these disagree confidence falls, whether or not the genre is right.
+# segments are on average: if the segments disagree, confidence falls, whether or not the genre is right.
 
 # %%
 from genre_lib.figures import reliability_diagrams
@@ -139,8 +139,8 @@ if normal:
     examples = {of: confidences(normal, of) for of in ("segments", "tracks")}
     show_figure(
         reliability_diagrams({of: reliability(table) for of, table in examples.items()}),
-        "Reliability of the probabilities in the normal phase. Above: the share correct against the mean "
-        "confidence in ten bins; below the dotted line the network is over-confident. Below: the number of "
+        "Reliability of the probabilities in the normal phase. Top: the share correct against the mean "
+        "confidence in ten bins; below the dotted line the network is over-confident. Bottom: the number of "
         "examples in each bin.",
         runs=normal,
     )
@@ -163,10 +163,10 @@ if normal:
 # %% [markdown]
 # ## Which labels do the networks doubt?
 #
-# A track is tested only by networks that were not trained on it. Where they are sure of another genre,
-# the label may be wrong: confident learning
-# ([Northcutt, Jiang and Chuang, 2021](https://doi.org/10.1613/jair.1.12125)) ranks the tracks by the probability of the
-# genre that they are filed under. A suspect is an invitation to listen, and no proof.
+# A track is tested only by networks that were not trained on it. If they are sure of another genre, the
+# label may be wrong: confident learning
+# ([Northcutt, Jiang and Chuang, 2021](https://doi.org/10.1613/jair.1.12125)) ranks the tracks by the probability of their
+# labelled genre. A suspect is an invitation to listen, not a proof.
 
 # %%
 from genre_lib.faults import find_label_errors
@@ -211,9 +211,9 @@ if normal:
 # %% [markdown]
 # ## Possible improvements
 #
-# The original proposed data augmentation, dropout, and another structure. Before any of them stands what
-# this report makes possible: intervals that tell an improvement from luck, partitions that keep
-# repetitions apart, and runs that anyone can repeat.
+# The original proposed data augmentation, dropout, and another structure. This report provides what is
+# needed to judge them: intervals that tell an improvement from luck, partitions that keep repetitions
+# apart, and runs that anyone can repeat.
 
 # %% [markdown]
 # # Conclusion
@@ -225,23 +225,23 @@ for paragraph in headline.summarize(workspace).paragraphs:
     show_text(paragraph)
 
 # %% [markdown]
-# These are the paragraphs of the report's first page, computed in the cell above. The three statements that the
-# original makes of its results once more, as a table: where no difference is detected, a statement stays open.
+# The cell above computes the paragraphs of the report's first page. The table below repeats the verdicts on
+# the original's three statements; if no difference is detected, a statement stays open.
 
 # %% tags=["nbval-ignore-output"]
 from genre_lib.results import compare, original, original_groups
 
 show_table(
     original.judge_statements(gaps, compare(original_groups(profile, runs), to="normal")),
-    "What the original says of its results, held against the runs of this report.",
+    "The original's statements about its results, compared with the runs of this report.",
     runs=runs,
 )
 
 # %% [markdown]
 # The original could not improve its result with regularisation or with gradient accumulation, and could not
 # say whether the differences meant anything. Here each difference comes with a test, each number with an
-# interval, and each run with everything that defines it. Change a hyper-parameter in one place, call
-# `make report` again, and the report says what it changed.
+# interval, and each run with everything that defines it. Change a hyper-parameter in one place and call
+# `make report` again: the report shows the effect.
 
 # %% [markdown] tags=["notebook-only"]
 # ## References

@@ -16,14 +16,14 @@
 # %% [markdown] tags=["notebook-only"]
 # # 8. Speed and memory
 #
-# **What you will do.** Read what was measured with `python -m tests.benchmarks.speed`, and kept with the
-# project.
+# **What you will do.** Read the measurements that `python -m tests.benchmarks.speed` made and that are kept
+# with the project.
 #
-# **What you will learn.** How fast the network trains here and elsewhere, how far that is from what the device
-# allows, and what more tracks cost.
+# **What you will learn.** How fast the network trains here and in other implementations, how close that is to
+# the limits of the device, and what more tracks cost.
 #
-# **What you need.** Nothing: neither audio nor runs. To measure your own machine, call `make benchmark`; its
-# figures are kept beside those that are here, device by device.
+# **What you need.** Neither audio nor runs. To measure your own machine, call `make benchmark`; its results are
+# kept beside the others, device by device.
 
 # %% tags=["notebook-only"]
 if repository := "":  # on Colab, the address that you would `git clone`
@@ -35,10 +35,10 @@ if repository := "":  # on Colab, the address that you would `git clone`
 # %% [markdown]
 # # Appendix: speed and memory
 #
-# The original ran out of memory and out of time. What follows was measured once with
+# The original ran out of memory and time. What follows was measured once with
 # `python -m tests.benchmarks.speed`, on noise of GTZAN's shape, and is read here from
-# `report/published/benchmarks/`; making this report does not measure it again. The implementations take turns,
-# each in a process of its own, after each has warmed up.
+# `report/published/benchmarks/`; making this report does not measure it again. The implementations took turns,
+# each in its own process and after a warm-up.
 
 # %%
 from genre_lib.display import show_figure, show_table, show_text
@@ -55,7 +55,7 @@ for measured in (measurements := speed.read_published("speed")):
     )
     show_figure(
         training_rates(measured["figures"]),
-        f"The speed of training, with the range of the repeats: {device}.",
+        f"Training speed, with the range of the repeats: {device}.",
     )
 if not measurements:
     show_text("Nothing was measured yet: call `make benchmark`.")
@@ -63,23 +63,21 @@ if not measurements:
 # %% [markdown]
 # ## What the device allows
 #
-# The floor is the time that the network's convolutions take at least, at the rate of matrix products and the
-# bandwidth of memory (read and written) that were measured on the same device. The feeder brings the segments
-# to where they are computed with. A row of PyTorch with its memory kept has an allocator that gives nothing back
-# to the system between steps.
+# The floor is the shortest possible time of the network's convolutions, given the rate of matrix products and
+# the memory bandwidth (read and written) measured on the same device. The feeder moves the segments to the
+# device. "Memory kept" means that PyTorch's allocator returns no memory to the system between steps.
 
 # %%
 for measured in measurements:
     show_table(
         speed.tabulate_limits(measured),
-        f"What the device allows, what the store costs: {speed.describe_device(measured)}.",
+        f"What the device allows and what the store costs: {speed.describe_device(measured)}.",
     )
 
 # %% [markdown]
 # ## More tracks
 #
-# Tracks stay in a file that is mapped into memory, so that the largest process does not grow with their number
-# as their audio does.
+# Tracks stay in a memory-mapped file, so the memory of the largest process grows more slowly than the audio.
 
 # %%
 import pandas as pd
@@ -89,8 +87,8 @@ from genre_lib.figures import growing_cost
 for measured in (growth := speed.read_published("growth")):
     show_figure(
         growing_cost(pd.DataFrame(measured["growth"])),
-        "Time of building the store and of two runs of one epoch (1/32 of the filters, 6 short segments per track), "
-        f"and the memory of the largest process, as the number of tracks grows: {speed.describe_device(measured)}.",
+        "Time to build the store and to train two runs of one epoch (1/32 of the filters, 6 short segments per "
+        f"track), and memory of the largest process, by number of tracks: {speed.describe_device(measured)}.",
     )
 if not growth:
     show_text("Nothing was measured yet: call `python -m tests.benchmarks.speed --growth`.")
