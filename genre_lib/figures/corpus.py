@@ -60,7 +60,7 @@ def genre_gallery(examples) -> Figure:
     for axis in axes[-1]:
         axis.set_xlabel("time / s")
     figure.supylabel("mel frequency / kHz (waveforms: amplitude)", fontsize="medium")
-    figure.colorbar(image, ax=axes, label="power / dB re the loudest", shrink=0.5, pad=0.01)
+    figure.colorbar(image, ax=axes, label="power / dB re maximum", shrink=0.5, pad=0.01)
     return figure
 
 

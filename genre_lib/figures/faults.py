@@ -42,7 +42,7 @@ def repetition_map(tracks, pairs) -> Figure:
             axis.plot(across, down, "o-", color=color, markevery=[0, -1], markersize=4, label=label)
             label = None  # one in the legend
     axis.set_yticks(range(len(genres)), genres)
-    axis.set(title="Tracks that repeat others", xlabel="track of the genre, in order")
+    axis.set(title="Tracks of the same recording", xlabel="position of the track in its genre")
     axis.set_ylim(len(genres) - 0.5, -1)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.grid(False)
@@ -70,8 +70,8 @@ def aligned_pair(first, second, offset_s, names) -> Figure:
         image = draw_log_mel(axis, samples, begin)
         axis.set(title=name, ylabel="frequency / kHz")
     end = max(len(first) / SAMPLE_RATE, offset_s + len(second) / SAMPLE_RATE)
-    axes[1].set(xlim=(min(0, offset_s), end), xlabel="time on the clock of the first / s")
-    figure.colorbar(image, ax=axes, label="power / dB re the loudest", pad=0.01)
+    axes[1].set(xlim=(min(0, offset_s), end), xlabel="time relative to the first / s")
+    figure.colorbar(image, ax=axes, label="power / dB re maximum", pad=0.01)
     return figure
 
 
@@ -94,5 +94,5 @@ def waveform_and_spectrogram(samples, title) -> Figure:
     wave.set(title=title, ylabel="amplitude")
     image = draw_log_mel(spectrogram, samples)
     spectrogram.set(xlabel="time / s", ylabel="frequency / kHz")
-    figure.colorbar(image, ax=spectrogram, label="power / dB re\nthe loudest", pad=0.01)
+    figure.colorbar(image, ax=spectrogram, label="power / dB re\nmaximum", pad=0.01)
     return figure

@@ -174,11 +174,11 @@ def joined_segments(by_count, by_rule) -> Figure:
     left.set_xticks(rows.index, [str(count) for count in rows.index])
     left.minorticks_off()
     left.legend(loc="upper left" if rows["high"].max() < 0.6 else "lower right")
-    left.set(title="By the number of segments", xlabel="segments per track, evenly spread")
+    left.set(title="By number of segments", xlabel="segments per track, evenly spread")
     left.set(ylabel="accuracy of tracks", ylim=(0, 1))
     rows = pd.DataFrame(by_rule, ["value", "low", "high"]).T
     right.errorbar(rows.index, rows["value"], _errors(rows), fmt="s", color=ORANGE, capsize=3)
-    right.set(title="By the rule, all segments", xlabel="rule", xlim=(-0.6, len(rows) - 0.4))
+    right.set(title="By rule, all segments", xlabel="rule", xlim=(-0.6, len(rows) - 0.4))
     right.grid(visible=False, axis="x")
     right.yaxis.set_major_formatter(PercentFormatter(1))
     return figure
@@ -210,7 +210,7 @@ def reliability_diagrams(bins) -> Figure:
         lower.set(xlabel="confidence", ylabel=of)
         lower.xaxis.set_major_formatter(PercentFormatter(1))
         lower.yaxis.set_major_locator(MaxNLocator(3, integer=True))
-    axes[0, 0].set_ylabel("fraction correct")
+    axes[0, 0].set_ylabel("share correct")
     axes[0, 0].legend(loc="best")
     return figure
 
@@ -242,6 +242,6 @@ def confusion_matrices(counts) -> Figure:
         axis.tick_params("y", rotation=0)
     axes[0, 0].set_ylabel("true genre")
     beside = axes[0, -1].inset_axes([1.04, 0, 0.05, 1])  # as high as the matrix
-    label = "fraction of the genre's tracks"
+    label = "share of the genre's tracks"
     figure.colorbar(axes[0, 0].collections[0], cax=beside, label=label)
     return figure

@@ -26,7 +26,7 @@ def training_rates(figures) -> Figure:
     median = {"estimator": "median", "errorbar": ("pi", 100), "err_kws": {"linewidth": 1.2}}
     where = {"x": "repeats", "y": "what", "hue": "batch size", "palette": "colorblind"}
     sns.barplot(table, ax=axis, saturation=1, **where, **median)
-    axis.set(title="Speed of training", xlabel="segments per second", ylabel="")
+    axis.set(title="Training speed", xlabel="segments per second", ylabel="")
     return figure
 
 
@@ -49,7 +49,9 @@ def growing_cost(rows) -> Figure:
         left.plot(found["tracks"], found["training"], **line)
         right.plot(found["tracks"], found["memory"] / 2**30, **line)
     storing = rows.groupby("tracks")["storing"].median()
-    left.plot(storing.index, storing, color="0.4", linestyle="--", marker="x", label="the store")
+    left.plot(
+        storing.index, storing, color="0.4", linestyle="--", marker="x", label="building the store"
+    )
     left.set(title="Two runs of one epoch", ylabel="time / s")
     right.set(title="Largest process", ylabel="memory / GiB")
     for axis in (left, right):

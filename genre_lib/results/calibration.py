@@ -1,4 +1,4 @@
-"""Whether a probability means what it says: confidence against the share that is correct."""
+"""Whether probabilities can be trusted: confidence compared with the share that is correct."""
 
 import numpy as np
 import pandas as pd
@@ -73,7 +73,7 @@ def overconfidence(examples):
 
 
 def summarize_calibration(examples):
-    """Put confidence beside accuracy, for each kind of example in a dict.
+    """Compare confidence with accuracy, for each kind of example in a dict.
 
     Returns
     -------

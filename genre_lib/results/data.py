@@ -1,4 +1,4 @@
-"""How much of a result is the network, and how much the data: baselines and training sizes."""
+"""How much of a result is due to the network, and how much to the data."""
 
 import pandas as pd
 
@@ -20,7 +20,7 @@ def by_training_size(profile, runs, leaks):
     Returns
     -------
     pandas.DataFrame
-        One row per phase with runs, but for the majority class and the published split:
+        One row per phase with runs, except the majority class and the published split:
         ``classifier``, ``protocol``, ``training tracks`` (on average), ``rotations``, ``tracks``
         (an `Accuracy`), ``gain`` (a `Difference` to the fewest training tracks, or None),
         ``repeated`` and ``same_artist`` (from `leaks`).
@@ -50,9 +50,7 @@ def on_baselines(compared):
     compared = compared.dropna(subset="difference")
     if compared.empty:
         return "No baseline shares a run with the normal phase, so there is nothing to compare."
-    return (
-        f"Compared with the network, normally trained, on the same tracks, {on_outcomes(compared)}."
-    )
+    return f"Compared with the normal phase on the same tracks, {on_outcomes(compared)}."
 
 
 def on_data(table):
@@ -60,8 +58,8 @@ def on_data(table):
     most = table.dropna(subset="gain").query("protocol == 'original'")
     most = most.drop_duplicates("classifier", keep="last")
     return " ".join(
-        f"Under the original protocol with {row['training tracks']:.0f} training tracks, "
-        f"{row['classifier']} recognises {row['tracks']} of the tracks, a difference of "
-        f"{row['gain']} points to the fewest."
+        f"Under the original protocol with {row['training tracks']:.0f} training tracks, accuracy "
+        f"of tracks is {row['tracks']} ({row['classifier']}), a difference of {row['gain']} points "
+        "from the smallest training set."
         for _, row in most.iterrows()
     )

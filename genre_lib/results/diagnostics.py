@@ -1,5 +1,5 @@
-"""Phases side by side, and what explains a result: how many segments a track needs, how far
-training went too far, and what the networks say of tracks that they were not trained on.
+"""Phases side by side, and what explains a result: the number of segments per track, overfitting,
+and predictions for tracks that a network was not trained on.
 """
 
 import dataclasses

@@ -1,4 +1,4 @@
-"""What results say, as sentences: each is computed, and has its case for none, one and all.
+"""What results say, as computed sentences, which read well for none, one, some and all.
 
 Notebooks write ``findings.on_phases(...)``. Of the arguments, `runs` is what `Workspace.runs`
 returns; `gaps` is a dict of phase label (``"normal"`` among them) to a table of
@@ -42,13 +42,14 @@ def on_phases(compared):
     sentences = [f"Compared with the normal phase on the same tracks, {on_outcomes(compared)}."]
     if (compared["outcome"] == 0).any():
         sentences.append(
-            "A difference that is not detected may exist; the interval says how large it may be."
+            "A difference that is not detected may still exist; the interval shows how large it "
+            "can be."
         )
     for name, number in (compared["only_reference"] + compared["only_this"]).items():
         if number < FEWEST:
             sentences.append(
-                f"Normal and {name} differ on {number or 'none'} of the tracks, too few for any "
-                "outcome of the test to be significant."
+                f"Normal and {name} differ on {number or 'none'} of the tracks, too few for the "
+                "test to find a significant difference."
             )
     return " ".join(sentences)
 
@@ -62,7 +63,7 @@ def on_overfitting(gaps):
     spread = f" on average, and above {limit} in " if n > 1 else ""
     spread += among((normal["gap, last"] > WIDE).sum(), n, "runs") if n > 1 else ""
     sentences = [
-        "When the normal phase ends, accuracy in training less that in validation is "
+        "At the end of the normal phase, training accuracy minus validation accuracy is "
         f"{points(mean['gap, last'])} points{spread}: the gap that the original calls overfitting "
         f"{'is' if mean['gap, last'] > WIDE else 'is not'} there. From the best epoch to the last, "
         f"accuracy changes by {training} points in training and by {validation} in validation."
@@ -83,7 +84,7 @@ def on_final_gaps(gaps):
     listed = join([f"{points(gap)} points ({name})" for name, gap in last.items()])
     smallest = f"; the smallest is that of {min(last, key=last.get)}" if len(last) > 1 else ""
     return (
-        "Accuracy in training less that in validation, at the end of training, is "
+        "At the end of training, training accuracy minus validation accuracy is "
         f"{listed}{smallest}."
     )
 
@@ -98,7 +99,7 @@ def on_confusions(counts):
             parts.append(f"in {phase}, {taken} ({number} of {table.loc[true].sum()} tracks)")
         else:
             without.append(phase)
-    sentences = [f"The most frequent confusion is, {'; '.join(parts)}."] if parts else []
+    sentences = [f"The most frequent confusion: {'; '.join(parts)}."] if parts else []
     if without:
         sentences.append(f"No track is taken for another genre in {join(without)}.")
     return " ".join(sentences)
@@ -110,15 +111,15 @@ def on_segments(scores):
     if few == most:
         return "The tracks have one segment each; there is nothing to join."
     row = set_against(scores[few], scores[most])
-    verdict = ("makes no detectable difference", "helps", "does harm")[row["outcome"]]
+    verdict = ("makes no detectable difference", "helps", "hurts")[row["outcome"]]
     alone, joined = (statistics.accuracy(scores[number]) for number in (few, most))
-    needed = " No smaller number that was tried does as well as all of them."
+    needed = " No smaller number that was tried does as well as all segments."
     if (enough := fewest_segments(scores)) < most:
-        needed = f" From {enough} on, no difference to all of them is detected."
+        needed = f" With {enough} or more, no difference from all segments is detected."
     return (
-        f"With {count(few, 'segment')} per track the normal phase recognises {alone} of the "
-        f"tracks, with all (up to {most}) {joined}: a difference of {row['difference']} points, so "
-        f"joining segments {verdict} here.{needed * (enough > few)}"
+        f"With {count(few, 'segment')} per track, the normal phase recognises {alone} of the "
+        f"tracks; with all (up to {most}), {joined}. This is a difference of {row['difference']} "
+        f"points, so joining segments {verdict} here.{needed * (enough > few)}"
     )
 
 
@@ -143,13 +144,13 @@ def on_calibration(examples):
         excess = overconfidence(table)
         amount = f"{100 * abs(excess.value):.1f} points"
         verdict = (
-            "neither over- nor under-confident as far as can be detected at this size",
+            "not detectably over- or under-confident",
             f"over-confident by {amount}",
             f"under-confident by {amount}",
         )[excess.sign]
         error = calibration_error(reliability(table))
         parts.append(f"the probabilities of {of} are {verdict} (ECE {error:.1%})")
-    return f"On the whole, {'; '.join(parts)}."
+    return f"Overall, {'; '.join(parts)}."
 
 
 def mean_gaps(gaps):
@@ -162,7 +163,7 @@ def on_readings(compared):
     """Say whether the penalty, in one reading or the other, accounts for the original's drop."""
     compared = compared.dropna(subset="difference")
     if len(compared) < 2:
-        return "Without runs of both readings, nothing tells them apart."
+        return "The two readings cannot be compared, because there are not runs of both."
     lower = list(compared.index[compared["outcome"] < 0])
     told = (
         "neither reading is significantly worse than the normal phase: the penalty by itself, in "
@@ -179,7 +180,7 @@ def on_ways(compared):
     """Say which ways to train differ from accumulation as the original did it."""
     compared = compared.dropna(subset="difference")
     if compared.empty:
-        return "No way to train shares a run with accumulation, so that none can be compared."
+        return "No other phase shares a run with accumulation, so there is nothing to compare."
     return f"Compared with accumulation on the same tracks, {on_outcomes(compared)}."
 
 
@@ -198,24 +199,24 @@ def on_protocols(compared):
     """Say how the other protocols differ from the original's, given `compare` by protocol."""
     if not compared["runs"].any():
         return (
-            "No run under another protocol is there: the profile leaves the others out, this "
-            "corpus does not allow them, or their runs failed."
+            "There is no run under another protocol: the profile names none, this corpus allows "
+            "none, or the runs failed."
         )
     compared = compared.dropna(subset="difference")
     if compared.empty:
-        return "No track was tested in the same rotation under another protocol and the original."
+        return "No track was tested in the same rotation under the original and another protocol."
     named = compared.rename(lambda name: name.replace("_", " "))
     return (
         f"Compared with the original protocol on the tracks that both tested, {on_outcomes(named)}."
-        " The networks were trained on different tracks, and slightly fewer, so that a difference "
-        "is not of leakage alone."
+        " The networks were trained on different and slightly fewer tracks, so leakage is not the "
+        "only possible cause of a difference."
     )
 
 
 def on_suspects(suspects):
     """Say what the table of the most doubted labels shows, as from `find_label_errors`."""
     return (
-        f"The {min(10, len(suspects))} most doubted labels of {len(suspects)} (called an error: "
+        f"The {min(10, len(suspects))} most doubtful of {len(suspects)} labels (called errors: "
         f"{suspects['verdict'].sum() or 'none'})."
     )
 
@@ -225,14 +226,14 @@ def on_swapped_labels(truth, suspects):
     planted = set(truth.loc[truth["fault"] == "mislabeled", "track_id"])
     tested = planted & set(suspects["track_id"])
     if not tested:
-        return "No label that was swapped when this corpus was made is of a track that was tested."
+        return "None of the tracks whose labels were swapped in this corpus was tested."
     first = suspects["track_id"].head(2 * len(tested))
     found, place = int(first.isin(tested).sum()), f"among the first {len(first)} suspects"
-    made = f"Of the {len(planted)} labels that were swapped when this corpus was made, "
+    made = f"Of the {len(planted)} tracks whose labels were swapped in this corpus, "
     if len(tested) == 1:
-        return f"{made}1 is of a tested track; it is {'' if found else 'not '}{place}."
+        return f"{made}1 was tested; it is {'' if found else 'not '}{place}."
     are = "are" if found > 1 else "is"
-    return f"{made}{len(tested)} are of tested tracks; {found or 'none'} of these {are} {place}."
+    return f"{made}{len(tested)} were tested; {found or 'none'} of these {are} {place}."
 
 
 def on_saved_memory(updates):

@@ -23,7 +23,7 @@ from genre_lib.results.original import judge_statements, quote
 from genre_lib.results.wording import among, count, join
 from genre_lib.waveform import SAMPLE_RATE, WINDOW
 
-PHASES, WAYS, APART = "as the original", "instead of accumulation", "relatives apart"
+PHASES, WAYS, APART = "as the original", "instead of accumulation", "stricter protocol"
 SIMPLE, BETTER = "baselines", "improved"
 """Groups of rows; a further one has its place in `gather`, and in the figure by itself."""
 
@@ -135,7 +135,7 @@ def _on_training(workspace, n_kept, n_planned):
 def _on_accuracies(phases, chance):
     with_runs = phases[phases["runs"] > 0]
     if with_runs.empty:
-        return "No run of the original's three ways to train is there."
+        return "There is no run of the original's three ways to train."
     parts = [
         f"**{row['tracks']}** of {row['test tracks']} test tracks with {_way(name)} "
         f"(the original: {quote(name)[1]:.2%})"
@@ -145,7 +145,7 @@ def _on_accuracies(phases, chance):
     return (
         f"It recognises {join(parts)}; guessing gives {chance:.1%}. Brackets hold 95% intervals; "
         "the original's numbers are quoted, for the 1000 tracks and ten genres of GTZAN."
-    ) + (f" No run of {join(lacking)} is there." if lacking else "")
+    ) + (f" There is no run of {join(lacking)}." if lacking else "")
 
 
 def _on_others(rows):
@@ -161,7 +161,7 @@ def _on_statements(phases, normal):
         word, _, why = verdict.partition(": ")
         why = f"{why}, {here}" if why else here
         held.append(f"*{statement.rstrip('.')}*: **{word}** ({why})")
-    return f"The original's three statements, held against these runs: {'; '.join(held)}."
+    return f"The original's three statements, compared with these runs: {'; '.join(held)}."
 
 
 def _on_harm(phases, against):
@@ -171,8 +171,8 @@ def _on_harm(phases, against):
     text = f" {on_ways(against)}"
     whole = against[against.index.str.startswith("whole batches")]
     if phases.loc["accumulation", "outcome"] < 0 and (whole["outcome"] > 0).any():
-        text += " Whole batches and micro-batches differ only in what batch normalisation sees, so "
-        text += "that is what does the harm."
+        text += " Whole batches and micro-batches differ only in the statistics of batch "
+        text += "normalisation, so these do the harm."
     return text
 
 
@@ -199,7 +199,7 @@ def _on_leakage(workspace, apart, normal):
             told += f"({row['difference']} points)"
         sentences.append(f"{told}.")
     if with_runs.empty:
-        sentences.append("No run under a stricter protocol is there to tell what that adds.")
+        sentences.append("There is no run under a stricter protocol to show what that adds.")
     return " ".join(sentences)
 
 
@@ -218,7 +218,7 @@ def _on_limits(workspace, phases, n_missing):
         limits.append(f"the network has {width} of the original's filters")
     if profile.window < WINDOW:
         seconds = profile.window / SAMPLE_RATE
-        limits.append(f"a segment lasts {seconds:.1f} s, where the original's lasts 5 s")
+        limits.append(f"a segment lasts {seconds:.1f} s instead of the original's 5 s")
     if cut := [_way(name) for name in trained.index[trained["best"] == profile.epochs]]:
         was, last = "were" if cut[1:] else "was", f"the last of the {profile.epochs} epochs allowed"
         last = "the only epoch" if profile.epochs == 1 else last
@@ -231,4 +231,4 @@ def _on_limits(workspace, phases, n_missing):
         "the intervals show how far other test tracks would move a number, not other training "
         f"tracks or seeds{seeds}"
     )
-    return f"What limits this: {'; '.join(limits)}."
+    return f"Limits of these results: {'; '.join(limits)}."

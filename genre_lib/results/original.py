@@ -5,14 +5,14 @@ import pandas as pd
 from genre_lib.results.statistics import points
 
 WIDE = 0.1
-"""A gap of accuracy in training and in validation above which this report speaks of overfitting."""
+"""The gap between training and validation accuracy above which this report calls it overfitting."""
 
 ACCURACIES = {
     "normal": (0.5252, 0.5535),
     "L2": (0.3588, 0.3832),
     "accumulation": (0.3731, 0.3792),
 }
-"""What the original reports for segments and tracks of all of GTZAN; quoted, without intervals."""
+"""What the original reports for segments and tracks on all of GTZAN; quoted, without intervals."""
 
 _CHOICES = {
     "window": ("samples in a segment", "110 250"),
@@ -21,7 +21,7 @@ _CHOICES = {
     "batch_size": ("segments in an update (normal, L2)", "32"),
     "accumulated_batch_size": ("segments in an update (accumulation)", "80"),
     "micro_batch_size": ("segments in a micro-batch", "10"),
-    "epochs": ("most epochs", "100"),
+    "epochs": ("maximum number of epochs", "100"),
     "patience": ("patience in epochs", "5"),
     "learning_rate": ("learning rate of Adam", "not given"),
     "bn_momentum": ("momentum of batch normalisation", "not given"),
@@ -47,7 +47,7 @@ def with_original(compared):
 
 
 def judge_statements(gaps, compared):
-    """Hold what the original says against these runs: ``statement``, ``here`` and ``verdict``."""
+    """Compare the original's statements with these runs: ``statement``, ``here``, ``verdict``."""
     here, verdict = "no run", "not tested"
     if "normal" in gaps:
         gap = gaps["normal"]["gap, last"].mean()

@@ -6,10 +6,10 @@ from genre_lib.results.wording import count, join
 
 _VARIANTS = {
     "whole-batch": "the batch, which is normalised in one piece",
-    "group-norm": "the normalisation, which is by groups of filters",
-    "momentum": "the momentum",
-    "statistics": "the statistics, re-estimated over the training segments before each validation",
-    "patience": "patience, counted in updates of the normal phase",
+    "group-norm": "the normalisation, which uses groups of filters",
+    "momentum": "the momentum of the moving statistics",
+    "statistics": "the statistics, re-estimated on the training segments before each validation",
+    "patience": "the patience, which waits for as many updates as the normal phase does",
 }
 
 
@@ -29,14 +29,14 @@ def on_segment_counts(per_track):
 def on_repetitions(same, n_tracks):
     """Say how many tracks are of the same recording, as from `same_recordings`."""
     if same.empty:
-        return f"None of the {n_tracks} tracks is found to repeat another."
+        return f"No repetition was found among the {n_tracks} tracks."
     exact, across = same["exact"].sum(), same["across_genres"].sum()
     repeating = len(set(same["track_id"]) | set(same["other_track_id"]))
     pairs = "1 pair is" if len(same) == 1 else f"{len(same)} pairs are"
     return (
         f"Among the {n_tracks} tracks, **{pairs} of the same recording** (exact repetitions: "
-        f"{exact or 'none'}; across two genres: {across or 'none'}): {repeating} tracks "
-        f"({repeating / n_tracks:.1%}) repeat or are repeated."
+        f"{exact or 'none'}; across genres: {across or 'none'}): {repeating} tracks "
+        f"({repeating / n_tracks:.1%}) repeat another or are repeated."
     )
 
 
@@ -45,9 +45,8 @@ def on_rotations(profile):
     n, run = profile.n_partitions, profile.rotations
     tested = "all are run, so that each track is tested exactly once"
     if run < n:
-        is_run, tests = ("is run", "tests") if run == 1 else ("are run", "test")
-        tested = f"{run} of the {n} rotations {is_run}, which {tests} {run}/{n} of the tracks, "
-        tested += "each once"
+        is_run, tests = ("is run and", "tests") if run == 1 else ("are run and", "test")
+        tested = f"{run} of the {n} rotations {is_run} {tests} {run}/{n} of the tracks, each once"
     return (
         f"So each network is trained on 1/{n} of the tracks and tested on another 1/{n}. In the "
         f"normal phase of the profile *{profile.name}*, {tested}. (Most published results on GTZAN "
@@ -60,13 +59,13 @@ def on_gaps(profile, runs):
     gaps = []
     for phase, found in runs.items():
         if len(found) < (planned := len(plan(profile, phase))):
-            gaps.append(f"{phase.name} ({len(found) or 'none'} of {planned})")
+            gaps.append(f"{phase.name} ({len(found) or 'none'} of {planned} done)")
     if not gaps:
         return ""
-    rest = "What follows is computed from the runs that are there."
+    rest = "What follows is computed from the others."
     if not any(runs.values()):
-        rest = "There is none to compute anything from."
-    return f"**Runs of the plan are missing**: {', '.join(gaps)}. {rest}"
+        rest = "Nothing can be computed."
+    return f"**Planned runs are missing**: {', '.join(gaps)}. {rest}"
 
 
 def on_variants(profile):

@@ -1,4 +1,4 @@
-"""What the benchmark has measured: read from where it is published, and put in words.
+"""The published measurements of the benchmark, as tables and sentences.
 
 Notebooks write ``speed.read_published("speed")``. Results are written by
 ``python -m tests.benchmarks.speed``.

@@ -94,7 +94,7 @@ def test_page_one_has_the_accuracies_of_the_kept_runs(workspace, report):
     assert page.count("img") == 1
     assert "Figure 1: Accuracy with 95% intervals" in page.text
     assert (
-        page.text.index("What limits this")
+        page.text.index("Limits of these results")
         < page.text.index("Figure 1")
         < page.text.index("says nothing about music")
     )

@@ -27,7 +27,7 @@ def test_the_segments_of_a_track_lie_where_they_begin(texts):
 def test_every_genre_of_the_gallery_has_a_waveform_and_a_spectrogram(n_genres, texts):
     examples = {f"genre {k}": noise(1, k) for k in range(n_genres)}
     figure = genre_gallery(examples)
-    assert {*examples, "time / s", "power / dB re the loudest"} <= texts(figure)
+    assert {*examples, "time / s", "power / dB re maximum"} <= texts(figure)
     shown = [axis for axis in figure.axes if axis.get_visible()]
     assert len(shown) == 2 * n_genres + 1  # and the colour bar
     assert sum(bool(axis.images) for axis in shown) == n_genres

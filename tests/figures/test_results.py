@@ -74,7 +74,7 @@ def test_a_reliability_diagram_counts_its_examples(texts):
     examples = pd.DataFrame({"confidence": [0.31, 0.33, 0.9], "correct": [0, 1, 1]})
     bins = reliability(examples)
     figure = reliability_diagrams({"segments": bins, "tracks": bins})
-    assert {"Segments", "Tracks", "confidence", "fraction correct", "segments"} <= texts(figure)
+    assert {"Segments", "Tracks", "confidence", "share correct", "segments"} <= texts(figure)
     upper, lower = figure.axes[0], figure.axes[2]
     np.testing.assert_allclose(upper.lines[1].get_xydata(), [[0.32, 0.5], [0.9, 1.0]])
     assert sum(bar.get_height() for bar in lower.patches) == 3

@@ -37,7 +37,7 @@ def test_cost_is_drawn_against_tracks():
     rows["memory"] = 2**30
     time, memory = growing_cost(rows).axes
     lines = {line.get_label(): line for line in time.lines}
-    assert set(lines) == {"1 process", "2 processes", "the store"}
+    assert set(lines) == {"1 process", "2 processes", "building the store"}
     np.testing.assert_array_equal(lines["2 processes"].get_xydata()[-1], (1000, 500))
     assert [line.get_ydata()[0] for line in memory.lines] == pytest.approx([1, 1])
     assert (time.get_ylabel(), memory.get_ylabel()) == ("time / s", "memory / GiB")

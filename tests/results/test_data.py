@@ -57,8 +57,8 @@ def test_gains_are_against_the_fewest_training_tracks(table):
     assert gains == [None, 0.4, None, None, 0]
     text = on_data(table)
     assert text.count("with 40 training tracks") == 2
-    assert "network recognises 90.0% " in text and "+40.0 [" in text
-    assert "SVM recognises 60.0% " in text and "+0.0 points" in text
+    assert "accuracy of tracks is 90.0% " in text and "(network)" in text and "+40.0 [" in text
+    assert "is 60.0% " in text and "SVM)" in text and "+0.0 points" in text
     assert on_data(table[:1]) == ""
 
 

@@ -57,9 +57,9 @@ def test_phases_that_differ_and_phases_that_do_not():
     assert findings.on_phases(table) == (
         "Compared with the normal phase on the same tracks, significantly worse: L2 (\u221211.0 "
         "[\u221218.0, \u22125.0] points); no difference detected: accumulation (\u22123.0 "
-        "[\u22128.0, +1.0] points). A difference that is not detected may exist; the interval says "
-        "how large it may be. Normal and accumulation differ on 5 of the tracks, too few for any "
-        "outcome of the test to be significant."
+        "[\u22128.0, +1.0] points). A difference that is not detected may still exist; the "
+        "interval shows how large it can be. Normal and accumulation differ on 5 of the tracks, too "
+        "few for the test to find a significant difference."
     )
     text = findings.on_phases(differences(L2=ABOVE, accumulation=BELOW))
     assert "not detected" not in text and "too few" not in text
@@ -102,7 +102,7 @@ def test_overfitting_that_is_there():
 def test_overfitting_of_one_run_of_one_phase():
     text = findings.on_overfitting({"normal": gaps_of([-0.1], [-0.1])})
     assert text == (
-        "When the normal phase ends, accuracy in training less that in validation is \u221210.0 "
+        "At the end of the normal phase, training accuracy minus validation accuracy is \u221210.0 "
         "points: the gap that the original calls overfitting is not there. From the best epoch to "
         "the last, accuracy changes by +5.0 points in training and by +5.0 in validation."
     )
@@ -126,7 +126,7 @@ def test_phases_that_overfit(last, ending):
 
 def test_gaps_at_the_end_of_one_phase_and_of_several():
     gaps = {"normal": gaps_of([0.2], [0.3]), "L2": gaps_of([0.0], [0.05])}
-    begin = "Accuracy in training less that in validation, at the end of training, is +30.0 points "
+    begin = "At the end of training, training accuracy minus validation accuracy is +30.0 points "
     assert findings.on_final_gaps(gaps) == (
         f"{begin}(normal) and +5.0 points (L2); the smallest is that of L2."
     )
@@ -140,11 +140,11 @@ def test_confusions_of_each_phase():
     none = pd.DataFrame([[4, 0], [0, 4]], genres, genres)
     taken = "blues taken for rock (1 of 4 tracks)"
     assert findings.on_confusions({"normal": some, "L2": none}) == (
-        f"The most frequent confusion is, in normal, {taken}. No track is taken for another genre "
+        f"The most frequent confusion: in normal, {taken}. No track is taken for another genre "
         "in L2."
     )
     assert findings.on_confusions({"normal": some, "L2": some}) == (
-        f"The most frequent confusion is, in normal, {taken}; in L2, {taken}."
+        f"The most frequent confusion: in normal, {taken}; in L2, {taken}."
     )
     assert findings.on_confusions({"normal": none, "L2": none}) == (
         "No track is taken for another genre in normal and L2."
@@ -160,7 +160,7 @@ def test_a_genre_may_have_any_name():
     ("few", "most", "expected"),
     [
         (50, 80, "a difference of +30.0 [+21.0, +39.0] points, so joining segments helps"),
-        (80, 50, "so joining segments does harm here"),
+        (80, 50, "so joining segments hurts here"),
         (80, 80, "a difference of +0.0 points, so joining segments makes no detectable difference"),
     ],
 )
@@ -171,7 +171,8 @@ def test_what_segments_are_worth(few, most, expected):
 def test_how_many_segments_are_needed():
     climbing = {1: first_of(50), 2: first_of(79), 6: first_of(80)}
     assert "all (up to 6)" in findings.on_segments(climbing)
-    assert "From 2 on, no difference to all of them is detected." in findings.on_segments(climbing)
+    needed = "With 2 or more, no difference from all segments is detected."
+    assert needed in findings.on_segments(climbing)
     alike = findings.on_segments({1: first_of(80), 6: first_of(80)})
     assert alike.endswith("makes no detectable difference here.")
     assert "No smaller number" in findings.on_segments({1: first_of(50), 6: first_of(80)})
@@ -182,14 +183,14 @@ def test_how_many_segments_are_needed():
     ("share", "expected"),
     [
         (0.6, "over-confident by 30.0 points (ECE 30.0%)"),
-        (0.9, "neither over- nor under-confident"),
+        (0.9, "not detectably over- or under-confident"),
         (1.0, "under-confident by 10.0 points (ECE 10.0%)"),
     ],
 )
 def test_calibration_in_words(share, expected):
     examples = first_of(200 * share, 200).assign(confidence=0.9)
     text = findings.on_calibration({"tracks": examples})
-    assert text.startswith("On the whole, the probabilities of tracks are ")
+    assert text.startswith("Overall, the probabilities of tracks are ")
     assert expected in text
 
 
@@ -225,7 +226,7 @@ def test_rules_are_compared_with_the_mean():
             (BELOW, BELOW),
             "Here sum and mean are significantly worse than the normal phase, so each",
         ),
-        ((BELOW, None), "Without runs of both readings, nothing tells them apart."),
+        ((BELOW, None), "The two readings cannot be compared, because"),
     ],
 )
 def test_readings_of_the_penalty(drops, expected):
@@ -241,7 +242,7 @@ def test_ways_to_train_are_compared_with_accumulation():
         "[+10.0, +30.0] points)."
     )
     for nothing in (differences(whole=None), differences()):
-        assert "none can be compared" in findings.on_ways(nothing)
+        assert "nothing to compare" in findings.on_ways(nothing)
 
 
 def test_the_genres_that_are_recognised_best_and_worst():
@@ -261,35 +262,33 @@ def test_other_protocols_are_compared_with_the_original():
     )
     assert_reads(text)
     text = findings.on_protocols(differences(artist_filtered=None))
-    assert text.startswith("No track was tested in the same rotation under another protocol")
+    assert text.startswith("No track was tested in the same rotation under the original")
     for nothing in (compared(), differences(artist_filtered=None).assign(runs=0)):
-        assert findings.on_protocols(nothing).startswith("No run under another protocol is there")
+        assert findings.on_protocols(nothing).startswith("There is no run under another protocol")
 
 
 @pytest.mark.parametrize(("verdicts", "called"), [([0] * 12, "none"), ([1, 1, 0], "2")])
 def test_suspects_are_counted(verdicts, called):
     text = findings.on_suspects(pd.DataFrame({"verdict": np.array(verdicts, bool)}))
     shown = min(10, len(verdicts))
-    assert (
-        text == f"The {shown} most doubted labels of {len(verdicts)} (called an error: {called})."
-    )
+    assert text == f"The {shown} most doubtful of {len(verdicts)} labels (called errors: {called})."
 
 
 @pytest.mark.parametrize(
     ("swapped", "ending"),
     [
-        ("gh", "2 are of tested tracks; none of these is among the first 4 suspects."),
-        ("bh", "2 are of tested tracks; 1 of these is among the first 4 suspects."),
-        ("ad", "2 are of tested tracks; 2 of these are among the first 4 suspects."),
-        ("ay", "1 is of a tested track; it is among the first 2 suspects."),
-        ("hy", "1 is of a tested track; it is not among the first 2 suspects."),
+        ("gh", "2 were tested; none of these is among the first 4 suspects."),
+        ("bh", "2 were tested; 1 of these is among the first 4 suspects."),
+        ("ad", "2 were tested; 2 of these are among the first 4 suspects."),
+        ("ay", "1 was tested; it is among the first 2 suspects."),
+        ("hy", "1 was tested; it is not among the first 2 suspects."),
     ],
 )
 def test_swapped_labels_among_the_suspects(swapped, ending):
     truth = pd.DataFrame({"track_id": [*swapped, "c"], "fault": ["mislabeled"] * 2 + ["clipped"]})
     suspects = pd.DataFrame({"track_id": list("abcdefgh")})
     text = findings.on_swapped_labels(truth, suspects)
-    assert text == f"Of the 2 labels that were swapped when this corpus was made, {ending}"
+    assert text == f"Of the 2 tracks whose labels were swapped in this corpus, {ending}"
 
 
 def test_no_swapped_label_that_was_tested():
@@ -297,7 +296,7 @@ def test_no_swapped_label_that_was_tested():
     for track, fault in {"a": "mislabeled", "b": "clipped"}.items():
         truth = pd.DataFrame({"track_id": [track], "fault": fault})
         text = findings.on_swapped_labels(truth, suspects)
-        assert text.startswith("No label that was swapped when this corpus was made is of a track")
+        assert text.startswith("None of the tracks whose labels were swapped")
 
 
 @pytest.mark.parametrize(

@@ -141,7 +141,7 @@ def test_the_verdict_on_accumulation(accumulation, verdict, in_line):
     headline = summarize(Made(shares))
     assert f"*Gradient accumulation does not help*: {verdict}" in headline.paragraphs[2]
     assert in_line in headline.line
-    assert ("No run of accumulation is there." in headline.paragraphs[1]) == (not accumulation)
+    assert ("There is no run of accumulation." in headline.paragraphs[1]) == (not accumulation)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_batch_normalisation_is_blamed_only_where_whole_batches_mend_a_harm(
 ):
     text = summarize(Made(ALL | {ACCUMULATION: accumulation, WHOLE: whole})).paragraphs[2]
     assert "Compared with accumulation on the same tracks, " in text
-    assert ("that is what does the harm" in text) == explained
+    assert ("these do the harm" in text) == explained
 
 
 def test_what_leaks_is_counted_and_what_it_adds():
@@ -169,19 +169,19 @@ def test_without_artists_faults_and_protocols_the_text_says_so():
     text = summarize(Made(ALL, profile, artists=False)).paragraphs[3]
     assert text == (
         "Under the original's protocol, of 40 test tracks none has a repetition among the "
-        "training tracks, and their artists are not known. No run under a stricter protocol is "
-        "there to tell what that adds."
+        "training tracks, and their artists are not known. There is no run under a stricter "
+        "protocol to show what that adds."
     )
 
 
 def test_the_limits_are_those_of_the_profile_and_the_runs():
     text = summarize(Made(ALL)).paragraphs[4]
-    assert text.startswith("What limits this: the network has 1/16 of the original's filters; ")
+    assert text.startswith("Limits of these results: the network has 1/16 of the original's ")
     assert text.endswith("tracks or seeds, and there is one seed per run.")
     small = dataclasses.replace(SMOKE, l2_lambdas=(0.01,), protocols=("original",), variants=())
     text = summarize(Made({NORMAL: 0.5, L2: 0.5}, small)).paragraphs[4]
     assert "1 planned run is missing; the network has 1/32 of" in text
-    assert "a segment lasts 2.7 s, where the original's lasts 5 s" in text
+    assert "a segment lasts 2.7 s instead of the original's 5 s" in text
     assert "plain training and L2, λ = 0.01 were still improving in the only epoch" in text
     assert "each way is run in 1 or 2 of the 6 rotations" in text
     seeds = dataclasses.replace(PAPER, seeds=(0, 1), l2_lambdas=(0.01,), variants=())
@@ -190,7 +190,7 @@ def test_the_limits_are_those_of_the_profile_and_the_runs():
     assert text.endswith("not other training tracks or seeds.")
     made = Made(ALL)
     made.is_demo = True
-    assert "this: the sounds are synthetic; " in summarize(made).paragraphs[4]
+    assert "results: the sounds are synthetic; " in summarize(made).paragraphs[4]
 
 
 CORPORA = {

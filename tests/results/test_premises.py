@@ -29,13 +29,13 @@ def same(*pairs):
 
 def test_repetitions_that_were_found():
     text = premises.on_repetitions(same(), 100)
-    assert text == "None of the 100 tracks is found to repeat another."
+    assert text == "No repetition was found among the 100 tracks."
     assert premises.on_repetitions(same(("a", "b", True, False)), 100) == (
         "Among the 100 tracks, **1 pair is of the same recording** (exact repetitions: 1; across "
-        "two genres: none): 2 tracks (2.0%) repeat or are repeated."
+        "genres: none): 2 tracks (2.0%) repeat another or are repeated."
     )
     text = premises.on_repetitions(same(("a", "b", False, True), ("b", "c", False, True)), 100)
-    assert "**2 pairs are of the same recording** (exact repetitions: none; across two " in text
+    assert "**2 pairs are of the same recording** (exact repetitions: none; across " in text
     assert "genres: 2): 3 tracks (3.0%)" in text
 
 
@@ -43,8 +43,8 @@ def test_repetitions_that_were_found():
     ("rotations", "expected"),
     [
         (6, "all are run, so that each track is tested exactly once."),
-        (2, "2 of the 6 rotations are run, which test 2/6 of the tracks, each once."),
-        (1, "1 of the 6 rotations is run, which tests 1/6 of the tracks, each once."),
+        (2, "2 of the 6 rotations are run and test 2/6 of the tracks, each once."),
+        (1, "1 of the 6 rotations is run and tests 1/6 of the tracks, each once."),
     ],
 )
 def test_rotations_that_are_run(rotations, expected):
@@ -57,10 +57,10 @@ def test_rotations_that_are_run(rotations, expected):
 def test_runs_that_are_missing_are_named():
     runs = {NORMAL: ["a run"] * (len(plan(SMOKE, NORMAL))), l2_phase(0.01): []}
     text = premises.on_gaps(SMOKE, runs)
-    assert "missing**: l2-0.01 (none of 1). What follows is computed from the runs that" in text
+    assert "missing**: l2-0.01 (none of 1 done). What follows is computed from the others." in text
     assert premises.on_gaps(SMOKE, {NORMAL: runs[NORMAL]}) == ""
     text = premises.on_gaps(SMOKE, {l2_phase(0.01): []})
-    assert text.endswith("(none of 1). There is none to compute anything from.")
+    assert text.endswith("(none of 1 done). Nothing can be computed.")
 
 
 @pytest.mark.parametrize(
@@ -68,8 +68,8 @@ def test_runs_that_are_missing_are_named():
     [
         ((), "The profile *smoke* trains no variant that tells these apart."),
         (("l2-mean",), "The profile *smoke* trains no variant that tells these apart."),
-        (("momentum",), "The variant below changes one thing: the momentum."),
-        (("l2-mean", "momentum"), "The variant below changes one thing: the momentum."),
+        (("momentum",), "The variant below changes one thing: the momentum of the"),
+        (("l2-mean", "momentum"), "The variant below changes one thing: the momentum of the"),
     ],
 )
 def test_variants_of_a_profile(variants, expected):
