@@ -35,9 +35,9 @@ CHOICES = {
     "two partitions": ({"n_partitions": 2}, "n_partitions=2.* use 3 or more"),
     "more rotations than partitions": ({"rotations": 7}, "expected 1 to n_partitions=6"),
     "no seed": ({"seeds": ()}, r"seeds=\(\): expected .* one at least"),
-    "an unknown protocol": ({"protocols": ("orignal",)}, "protocols.*among original, no_rep"),
-    "an unknown variant": ({"variants": ("momentun",)}, "variants.*among l2-mean"),
-    "an unknown improvement": ({"improvements": ("mixdown",)}, "improvements.*among crops"),
+    "an unknown protocol": ({"protocols": ("orignal",)}, "protocols.*from original, no_rep"),
+    "an unknown variant": ({"variants": ("momentun",)}, "variants.*from l2-mean"),
+    "an unknown improvement": ({"improvements": ("mixdown",)}, "improvements.*from crops"),
 }
 
 
