@@ -25,7 +25,7 @@ def test_an_arc_joins_a_track_and_its_repetition(texts):
     assert exact == [[[0, 0], [2, 0]], [[0, 1], [1, 1]]]
     assert same == [[[1, 0], [1, 1]]]
     assert [text.get_text() for text in axis.get_legend().texts] == list(pairs["kind"].unique())
-    assert {"blues", "jazz", "Tracks that repeat others"} <= texts(figure)
+    assert {"blues", "jazz", "Tracks of the same recording"} <= texts(figure)
 
 
 def test_without_a_repetition_there_are_dots_and_no_legend():

@@ -58,8 +58,8 @@ def test_phases_that_differ_and_phases_that_do_not():
         "Compared with the normal phase on the same tracks, significantly worse: L2 (\u221211.0 "
         "[\u221218.0, \u22125.0] points); no difference detected: accumulation (\u22123.0 "
         "[\u22128.0, +1.0] points). A difference that is not detected may still exist; the "
-        "interval shows how large it can be. Normal and accumulation differ on 5 of the tracks, too "
-        "few for the test to find a significant difference."
+        "interval shows how large it can be. Normal and accumulation differ on 5 of the tracks, "
+        "too few for the test to find a significant difference."
     )
     text = findings.on_phases(differences(L2=ABOVE, accumulation=BELOW))
     assert "not detected" not in text and "too few" not in text

@@ -63,13 +63,16 @@ def test_runs_that_are_missing_are_named():
     assert text.endswith("(none of 1 done). Nothing can be computed.")
 
 
+ONE = "The variant below changes one thing: the momentum of the moving statistics."
+
+
 @pytest.mark.parametrize(
     ("variants", "expected"),
     [
         ((), "The profile *smoke* trains no variant that tells these apart."),
         (("l2-mean",), "The profile *smoke* trains no variant that tells these apart."),
-        (("momentum",), "The variant below changes one thing: the momentum of the"),
-        (("l2-mean", "momentum"), "The variant below changes one thing: the momentum of the"),
+        (("momentum",), ONE),
+        (("l2-mean", "momentum"), ONE),
     ],
 )
 def test_variants_of_a_profile(variants, expected):
