@@ -183,7 +183,7 @@ def test_the_limits_are_those_of_the_profile_and_the_runs():
     assert "1 planned run is missing; the network has 1/32 of" in text
     assert "a segment lasts 2.7 s instead of the original's 5 s" in text
     assert "plain training and L2, λ = 0.01 were still improving in the only epoch" in text
-    assert "each way is run in 1 or 2 of the 6 rotations" in text
+    assert "each way is run in 1 or 2 of the 3 rotations" in text
     seeds = dataclasses.replace(PAPER, seeds=(0, 1), l2_lambdas=(0.01,), variants=())
     text = summarize(Made({NORMAL: 0.5}, seeds)).paragraphs[4]
     assert "planned runs are missing; the intervals" in text  # and all rotations were run
