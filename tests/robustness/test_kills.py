@@ -20,7 +20,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from genre_lib.binding import bind
 from genre_lib.corpus import fingerprint
-from genre_lib.experiment import SMOKE, KeptRuns, load_network, plan
+from genre_lib.experiment import BASELINES, SMOKE, KeptRuns, load_network, plan
 from genre_lib.files import ROOT
 
 KILLS = int(os.environ.get("KILLS", "3"))
@@ -42,7 +42,8 @@ CHANGES = {
     "protocols": ("original",),
     "variants": (),
 }
-RUNS = plan(dataclasses.replace(SMOKE, **CHANGES))
+PROFILE = dataclasses.replace(SMOKE, **CHANGES)
+RUNS = plan(PROFILE)
 SMALLER = f"""
 SMOKE = dataclasses.replace(SMOKE, **{CHANGES})
 PROFILES["smoke"] = SMOKE
@@ -130,7 +131,7 @@ class Project:
 
     def left_over(self):
         """List the files beside the kept runs that are part of none."""
-        places = [self.kept.place(run) for run in RUNS]
+        places = [self.kept.place(run) for run in [*RUNS, *plan(PROFILE, *BASELINES)]]
         files = (path for path in self.kept.runs_dir.rglob("*") if path.is_file())
         return [path for path in files if path.parent not in places]
 
