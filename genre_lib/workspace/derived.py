@@ -5,6 +5,9 @@ import pandas as pd
 from genre_lib.display import figure_png
 from genre_lib.files import whole_file
 
+# From 3.1 on, pandas reads floats exactly by default, and warns if it is told to.
+_OLD = tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1)
+_EXACT = {"float_precision": "round_trip"} if _OLD else {}
 _MISSING = "<missing>"  # an empty text is not a missing value
 # A column that holds only digits, or no rows, does not show its type.
 _TYPES = (
@@ -27,7 +30,7 @@ def write_table(table, path):
 def read_table(path):
     """Read a table that `write_table` wrote; floats are exact to the last bit."""
     text = {"keep_default_na": False, "na_values": [_MISSING], "encoding_errors": "surrogateescape"}
-    return pd.read_csv(path, dtype=_TYPES, float_precision="round_trip", **text)
+    return pd.read_csv(path, dtype=_TYPES, **_EXACT, **text)
 
 
 def keep_derived(folder, name, value):
