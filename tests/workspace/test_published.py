@@ -54,7 +54,7 @@ def test_a_gap_is_marked_and_not_trained(folder):
     lacking = [phase.name for phase, found in runs.items() if not found]
     assert lacking == ["l2-0.01", "accumulation"]
     gaps = premises.on_gaps(published.profile, runs)
-    assert "l2-0.01 (none of 1), accumulation (none of 1)" in gaps
+    assert "l2-0.01 (none of 1 done), accumulation (none of 1 done)" in gaps
     assert "normal" not in gaps
     assert str(accuracy(pool(runs[max(runs, key=lambda phase: phase.accumulates)]))) == "no run"
 
