@@ -201,7 +201,7 @@ if accumulated:
         runs=accumulated[:1],
     )
 else:
-    show_text("This was not measured, because there is no run of the accumulation phase.")
+    show_text("This was not measured, because the accumulation phase has no runs.")
 
 # %% [markdown]
 # Accumulation cannot correct this exactly, because the statistics in one layer depend on those in every
@@ -212,9 +212,9 @@ else:
 # ### Is it the batch, or does training stop too early?
 #
 # The moving statistics used in validation lag behind the weights by about $1 / (1 - m)$ updates: a hundred
-# with Keras' momentum $m = 0.99$. Batches of 80 give only two fifths of the updates per epoch of batches of
-# 32. So validation may look bad at first, and patience, which counts epochs, may stop a run that has hardly
-# begun.
+# with Keras' momentum $m = 0.99$. Batches of 80 give only two fifths as many updates per
+# epoch as batches of 32. So validation may look bad at first, and patience, which counts epochs, may stop a run
+# that has hardly begun.
 
 # %% tags=["nbval-ignore-output"]
 show_text(premises.on_variants(profile))

@@ -208,9 +208,9 @@ show_text(findings.on_protocols(table.drop("original")))
 # %% [markdown]
 # ## How much depends on the amount of data?
 #
-# As in the original, one partition trains: one of six is a sixth of the tracks. If there are more than
-# three, two partitions can train, or all except those that validate and test. The latter stay the same, so
-# that all are tested on the same tracks. With more training tracks, more test tracks also have a repetition
+# As in the original, one partition trains. If there are more than three, two partitions can train,
+# or all except those that validate and test. The latter stay the same, so that all are tested on the same
+# tracks. With more training tracks, more test tracks also have a repetition
 # or their artist in training, which only the stricter protocols prevent; the table counts them over all
 # rotations.
 

@@ -30,6 +30,12 @@ def test_a_notebook_and_its_script_are_in_step(path):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_no_line_of_prose_reads_as_an_entry_of_a_numbered_list(path):
+    prose = [source for kind, source, _ in cells(jupytext.read(path)) if kind == "markdown"]
+    assert not re.findall(r"^[0-9]+[.)] .*", "\n".join(prose), flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_what_is_shown_on_the_web_was_executed_from_top_to_bottom(path):
     notebook = nbformat.read(path.with_suffix(".ipynb"), as_version=4)
     counts = [c["execution_count"] for c in notebook["cells"] if c["cell_type"] == "code"]

@@ -199,7 +199,7 @@ def on_protocols(compared):
     """Say how the other protocols differ from the original's, given `compare` by protocol."""
     if not compared["runs"].any():
         return (
-            "There is no run under another protocol: the profile names none, this corpus allows "
+            "No other protocol was run: the profile names none, this corpus allows "
             "none, or the runs failed."
         )
     compared = compared.dropna(subset="difference")

@@ -135,7 +135,7 @@ def _on_training(workspace, n_kept, n_planned):
 def _on_accuracies(phases, chance):
     with_runs = phases[phases["runs"] > 0]
     if with_runs.empty:
-        return "There is no run of the original's three ways to train."
+        return "The original's three ways to train were not run."
     parts = [
         f"**{row['tracks']}** of {row['test tracks']} test tracks with {_way(name)} "
         f"(the original: {quote(name)[1]:.2%})"
@@ -145,7 +145,7 @@ def _on_accuracies(phases, chance):
     return (
         f"It recognises {join(parts)}; guessing gives {chance:.1%}. Brackets hold 95% intervals; "
         "the original's numbers are quoted, for the 1000 tracks and ten genres of GTZAN."
-    ) + (f" There is no run of {join(lacking)}." if lacking else "")
+    ) + (f" Missing: {join(lacking)}." if lacking else "")
 
 
 def _on_others(rows):
@@ -199,7 +199,7 @@ def _on_leakage(workspace, apart, normal):
             told += f"({row['difference']} points)"
         sentences.append(f"{told}.")
     if with_runs.empty:
-        sentences.append("There is no run under a stricter protocol to show what that adds.")
+        sentences.append("No stricter protocol was run to show what that adds.")
     return " ".join(sentences)
 
 

@@ -264,7 +264,7 @@ def test_other_protocols_are_compared_with_the_original():
     text = findings.on_protocols(differences(artist_filtered=None))
     assert text.startswith("No track was tested in the same rotation under the original")
     for nothing in (compared(), differences(artist_filtered=None).assign(runs=0)):
-        assert findings.on_protocols(nothing).startswith("There is no run under another protocol")
+        assert findings.on_protocols(nothing).startswith("No other protocol was run")
 
 
 @pytest.mark.parametrize(("verdicts", "called"), [([0] * 12, "none"), ([1, 1, 0], "2")])
