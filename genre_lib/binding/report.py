@@ -1,5 +1,6 @@
 """Run the notebooks, then bind what they say into one HTML page and one PDF."""
 
+import contextlib
 import datetime
 import os
 import shlex
@@ -62,9 +63,8 @@ def make_report(profile=None, data=None, out="report/build", home=None):
     # Kernels and workers inherit these: a process that takes a whole GPU leaves the others nothing.
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    os.environ["GENRE_HOME"] = str(home)
     parameters = {"profile": workspace.profile.name, "data": data}
-    with locked(out / ".report.lock"):
+    with locked(out / ".report.lock"), _home_of_kernels(home):
         remove_leftovers(out / "binding")
         try:
             workspace.complete()
@@ -92,6 +92,19 @@ def make_report(profile=None, data=None, out="report/build", home=None):
     for command, purpose in suggest(workspace, data):
         print(f"  {command}   # {purpose}")
     return bound
+
+
+@contextlib.contextmanager
+def _home_of_kernels(home):
+    """Let kernels and workers inherit a home, without leaving it to the next call."""
+    before = os.environ.get("GENRE_HOME")
+    os.environ["GENRE_HOME"] = str(home)
+    try:
+        yield
+    finally:
+        del os.environ["GENRE_HOME"]
+        if before is not None:
+            os.environ["GENRE_HOME"] = before
 
 
 def suggest(workspace, data):

@@ -231,3 +231,19 @@ def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
     make_report(out="~/report", data=ROOT / "report" / "published" / "gtzan_four")
     assert bound == [tmp_path / "report"]
     assert not (tmp_path / "~").exists()
+
+
+def test_the_home_of_a_report_is_not_that_of_the_next_call(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        "genre_lib.binding.report.run_notebooks",
+        lambda *_: seen.append(os.environ["GENRE_HOME"]) or [],
+    )
+    monkeypatch.setattr("genre_lib.binding.report.bind", lambda *_, **__: ())
+    results = {"data": ROOT / "report" / "published" / "gtzan_four", "out": tmp_path}
+    for given in (None, "before"):
+        if given:
+            monkeypatch.setenv("GENRE_HOME", given)
+        make_report(home=tmp_path / "home", **results)
+        assert os.environ.get("GENRE_HOME") == given
+    assert seen == [str(tmp_path / "home")] * 2
