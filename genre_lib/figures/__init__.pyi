@@ -1,3 +1,4 @@
+from .corpus import augmented_segments as augmented_segments
 from .corpus import descriptors_by_genre as descriptors_by_genre
 from .corpus import genre_gallery as genre_gallery
 from .corpus import sliding_window as sliding_window

@@ -36,6 +36,28 @@ def sliding_window(samples, starts, window) -> Figure:
 
 
 @styled
+def augmented_segments(heard) -> Figure:
+    """Draw what the network hears of a track in several epochs.
+
+    Parameters
+    ----------
+    heard : dict of str to numpy.ndarray, int16 samples by title, as from
+        `genre_lib.network.hear_augmented`
+
+    Examples
+    --------
+    >>> figure = augmented_segments(hear_augmented(store, track_id, augmentation))  # doctest: +SKIP
+    """
+    layout = {"figsize": (WIDTH, 0.4 + 1.1 * len(heard)), "sharex": True, "squeeze": False}
+    figure, axes = subplots(len(heard), 1, **layout)
+    for axis, (title, samples) in zip(axes[:, 0], heard.items(), strict=True):
+        draw_wave(axis, samples)
+        axis.set(title=title[:1].upper() + title[1:], ylabel="amplitude")
+    axes[-1, 0].set_xlabel("time in the segment / s")
+    return figure
+
+
+@styled
 def genre_gallery(examples) -> Figure:
     """Draw the waveform and the log-mel spectrogram of one track of each genre.
 

@@ -3,6 +3,7 @@ from .augmentation import Augmentation as Augmentation
 from .batch_statistics import ReestimatedStatistics as ReestimatedStatistics
 from .batch_statistics import compare_statistics as compare_statistics
 from .batches import SegmentBatches as SegmentBatches
+from .batches import hear_augmented as hear_augmented
 from .devices import find_device as find_device
 from .inference import predict as predict
 from .normalization import FusedBatchNormalization as FusedBatchNormalization

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from genre_lib.network.devices import find_device
-from genre_lib.waveform import WINDOW
+from genre_lib.waveform import SAMPLE_RATE, WINDOW
 
 _kept = {}  # the last SamplesOnDevice, by the folder of its store
 _SHARE_FOR_SAMPLES = 0.25  # of a GPU's memory; the rest is for activations and parallel runs
@@ -89,6 +89,41 @@ class SegmentBatches(keras.utils.PyDataset):
             drawn = self.factors[rows], self.shares[rows]
             samples, labels = self.augmentation.apply(samples, labels, *drawn)
         return samples[..., np.newaxis], labels
+
+
+def hear_augmented(store, track_id, augmentation, window=WINDOW, epochs=3):
+    """Return what the network hears of a track in the first epochs of a run.
+
+    Parameters
+    ----------
+    store, track_id, augmentation : SegmentStore, str and Augmentation
+    window, epochs : int
+
+    Returns
+    -------
+    dict of str to numpy.ndarray of int16, shape (window,)
+        By a text that names the epoch, where its crop begins, its gain, and the shares of genres.
+
+    Examples
+    --------
+    >>> hear_augmented(store, "blues.00000", Augmentation(gain_db=6))  # doctest: +SKIP
+    """
+    segments = store.segments(window=window)
+    options = {"seed": 0, "augmentation": augmentation, "n_classes": len(store.genres)}
+    batches, heard = SegmentBatches(store, segments, 32, window=window, **options), {}
+    row = int(np.argmax(batches.segments["track_id"] == track_id))
+    first = int(batches.segments["first"].iloc[row])
+    for epoch in range(epochs):
+        batch, place = divmod(int(np.argmax(batches.order == row)), batches.batch_size)
+        samples, labels = batches[batch]
+        factor, shares = batches.factors[row], sorted(zip(labels[place], store.genres, strict=True))
+        mixed = [f"{share:.0%} {genre}" for share, genre in shares[::-1] if share >= 0.005]
+        turned = ", inverted" if factor < 0 else ""
+        text = f"epoch {epoch + 1}: from {(batches.starts[row] - first) / SAMPLE_RATE:.1f} s, "
+        text += f"{20 * np.log10(abs(factor)):+.1f} dB{turned}; {', '.join(mixed)}"
+        heard[text] = samples[place, :, 0]
+        batches.on_epoch_end()
+    return heard
 
 
 def feed(batches):

@@ -8,8 +8,10 @@ from .calibration import confidences as confidences
 from .calibration import reliability as reliability
 from .calibration import summarize_calibration as summarize_calibration
 from .data import by_training_size as by_training_size
+from .data import compare_improved as compare_improved
 from .data import on_baselines as on_baselines
 from .data import on_data as on_data
+from .data import on_improved as on_improved
 from .diagnostics import accuracy_gaps as accuracy_gaps
 from .diagnostics import compare as compare
 from .diagnostics import describe_runs as describe_runs

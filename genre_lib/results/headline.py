@@ -55,7 +55,8 @@ def gather(workspace, runs):
     """Return the groups of rows, each a dict of label to runs; `runs` is a function of a phase."""
     profile = workspace.profile
     variants, improvements = variant_phases(profile), improvement_phases(profile)
-    normal = [phase for phase in workspace.data_phases() if not phase.baseline and phase != NORMAL]
+    normal = [p for size in profile.train_partitions for p in workspace.protocol_phases(size)]
+    normal = [phase for phase in normal if phase != NORMAL]
     further = {
         WAYS: [phase for name in _EXPLAINING for phase in variants.get(name, ())],
         APART: [phase for phase in normal if phase.train_partitions == 1][-1:],  # the strictest

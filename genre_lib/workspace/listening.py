@@ -26,16 +26,26 @@ def play(workspace, tracks, begin=0.0):
     --------
     >>> play(workspace, {"a blues": "blues.00000"})  # doctest: +SKIP
     """
-    from IPython.display import HTML, display
-
     if not workspace.has_audio:
         show_text("There are no players here, because the audio is not distributed.")
         return
-    rows = []
-    for name, track in tracks.items():
-        samples = workspace.samples(track)
-        player = _player(samples[int(begin * len(samples)) :])
-        rows.append(f"<tr><td>{html.escape(name)}</td><td>{player}</td></tr>")
+    samples = {name: workspace.samples(track) for name, track in tracks.items()}
+    play_samples({name: found[int(begin * len(found)) :] for name, found in samples.items()})
+
+
+def play_samples(named):
+    """Show a player for each array of int16 samples, by the text beside it.
+
+    Examples
+    --------
+    >>> play_samples({"half as loud": workspace.samples("blues.00000") // 2})  # doctest: +SKIP
+    """
+    from IPython.display import HTML, display
+
+    rows = (
+        f"<tr><td>{html.escape(name)}</td><td>{_player(samples)}</td></tr>"
+        for name, samples in named.items()
+    )
     display(HTML(f"<table>{''.join(rows)}</table>"))
 
 

@@ -123,12 +123,16 @@ class Workspace:
         ]
 
     def data_phases(self):
-        """List the normal phase and the baselines, for each protocol and size of training set."""
+        """List what is trained under each protocol and with each size of training set.
+
+        That is the normal phase, ``improved`` if the profile trains it, and the baselines.
+        """
         sizes = self.profile.train_partitions
         more = sorted({*sizes, 2, self.profile.n_partitions - 2})  # a baseline takes a moment
+        improved = [p for p in improvement_phases(self.profile) if p.name == "improved"]
         return [
             phase
-            for kind in (NORMAL, *BASELINES)
+            for kind in (NORMAL, *improved, *BASELINES)
             for size in (more if kind.baseline else sizes)
             for phase in self.protocol_phases(size, kind)
         ]
@@ -137,7 +141,8 @@ class Workspace:
         """List all runs that the corpus allows."""
         further = [phase for phase in self.data_phases() if phase != NORMAL]
         further += [phase for found in variant_phases(self.profile).values() for phase in found]
-        further += improvement_phases(self.profile)
+        further += improvement_phases(self.profile)  # which includes one of the data phases
+        further = dict.fromkeys(further)
         return plan(self.profile) + (plan(self.profile, *further) if further else [])
 
     @property

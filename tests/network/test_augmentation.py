@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from genre_lib.network import Augmentation, SegmentBatches
+from genre_lib.network import Augmentation, SegmentBatches, hear_augmented
 from genre_lib.network.batches import SamplesOnDevice
 
 WINDOW = 22_050
@@ -136,3 +136,16 @@ def test_segments_are_changed_alike_on_the_device(tone_store):
         assert samples.dtype == np.int16
         assert np.abs(np.asarray(samples, int) - here[k][0]).max() <= 1  # rounded at a half
         np.testing.assert_array_equal(labels, here[k][1])
+
+
+def test_what_is_heard_is_what_a_run_is_trained_on(tone_store):
+    track = tone_store.tracks["track_id"].iloc[1]
+    heard = hear_augmented(tone_store, track, ALL, WINDOW, epochs=2)
+    batches = batches_of(tone_store, ALL, seed=0, size=32, n_classes=len(tone_store.genres))
+    assert len(heard) == 2
+    for epoch, (text, samples) in enumerate(heard.items(), start=1):
+        assert text.startswith(f"epoch {epoch}: from ")
+        assert "%" in text
+        in_epoch = np.concatenate([batches[k][0][..., 0] for k in range(len(batches))])
+        assert (in_epoch == samples).all(axis=1).any()
+        batches.on_epoch_end()

@@ -6,11 +6,20 @@ import pytest
 from made_runs import run_with
 from tones import TINY
 
-from genre_lib.experiment import BASELINES, NORMAL, l2_phase, protocol_phase
-from genre_lib.results import by_training_size, compare, on_baselines, on_data
+from genre_lib.experiment import BASELINES, NORMAL, PAPER, l2_phase, protocol_phase
+from genre_lib.experiment.phases import IMPROVEMENTS
+from genre_lib.results import (
+    by_training_size,
+    compare,
+    compare_improved,
+    on_baselines,
+    on_data,
+    on_improved,
+)
 
 PROFILE = dataclasses.replace(TINY, n_partitions=6)
 MAJORITY, _, SVM = BASELINES
+IMPROVED = IMPROVEMENTS["improved"](PAPER)
 LEAKS = {
     size: pd.DataFrame(
         {"tracks": [60, 48], "repeated": [size, 0], "same_artist": [2 * size, 0]},
@@ -71,3 +80,47 @@ def test_baselines_are_set_against_the_network():
     assert "no difference detected: like" in open_
     none = on_baselines(compare({"normal": right(1), "no": []}, to="normal").drop("normal"))
     assert none.startswith("No baseline shares a run")
+
+
+def test_the_improved_network_has_a_row_per_setting_and_rival():
+    artists = "artist_filtered"
+    runs = {
+        NORMAL: right(10),
+        IMPROVED: right(19),
+        SVM: right(18),
+        protocol_phase(artists, 4, IMPROVED): right(2),
+        protocol_phase(artists, 4, SVM): right(12),
+        protocol_phase(artists, 4): [],
+        protocol_phase(artists, 1, IMPROVED): right(20),
+    }
+    table = compare_improved(runs)
+    assert table[["protocol", "partitions", "compared with"]].to_numpy().tolist() == [
+        ["original", 1, "network"],
+        ["original", 1, SVM.label],
+        ["artist filtered", 4, SVM.label],
+    ]
+    assert table["outcome"].tolist() == [1, 0, -1]
+    assert [found.value for found in table["accuracy"]] == [0.5, 0.9, 0.6]
+    first, last = on_improved(table).split("; ")
+    assert "*original* with 1 training partition, " in first
+    assert "significantly better than the rival *network* (+45.0 [" in first
+    assert f"and not significantly different from the rival *{SVM.label}*" in first
+    assert "*artist filtered* with 4 training partitions, " in last
+    assert f"significantly worse than the rival *{SVM.label}* (\N{MINUS SIGN}50.0 [" in last
+
+
+def test_an_improved_network_without_rivals_is_compared_with_none():
+    table = compare_improved({IMPROVED: right(20), NORMAL: []})
+    assert table.empty
+    assert "nothing to compare" in on_improved(table)
+
+
+def test_the_improved_network_has_a_curve_of_its_own():
+    runs = {
+        NORMAL: right(10),
+        IMPROVED: right(12),
+        protocol_phase("original", 4, IMPROVED): right(14),
+    }
+    table = by_training_size(PROFILE, runs, LEAKS)
+    assert table["classifier"].tolist() == ["network", "improved network", "improved network"]
+    assert [gain and round(gain.value, 6) for gain in table["gain"]] == [None, None, 0.1]

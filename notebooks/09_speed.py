@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown] tags=["notebook-only"]
-# # 8. Speed and memory
+# # 9. Speed and memory
 #
 # **What you will do.** Read the measurements that `python -m tests.benchmarks.speed` made and that are kept
 # with the project.

@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown] tags=["notebook-only"]
-# # 6. Results
+# # 7. Results
 #
 # **What you will do.** Compare the three phases, with intervals and tests, with one another, with simple
 # baselines and with the original's table; see which genres are confused, and what repetitions and artists

@@ -14,7 +14,7 @@
 # ---
 
 # %% [markdown] tags=["notebook-only"]
-# # 7. Diagnosis
+# # 8. Diagnosis
 #
 # **What you will do.** Look for what explains the results: overfitting, the number of segments per track,
 # the reliability of the probabilities, and labels that may be wrong.
