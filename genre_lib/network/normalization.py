@@ -1,4 +1,4 @@
-"""Normalise batches in TensorFlow's fused kernel, which Keras 3 never calls."""
+"""Normalise on TensorFlow in fewer passes over memory than Keras 3 does."""
 
 import keras
 
@@ -44,3 +44,59 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         self.moving_mean.assign(self.moving_mean * self.momentum + mean * rest)
         self.moving_variance.assign(self.moving_variance * self.momentum + biased * rest)
         return tf.reshape(outputs, tf.shape(inputs))
+
+
+@keras.saving.register_keras_serializable(package="genre_lib")
+class LeanGroupNormalization(keras.layers.GroupNormalization):
+    """`keras.layers.GroupNormalization` of segments, with the gradient written out.
+
+    Weights, settings and results are the same, up to rounding. TensorFlow differentiates Keras' own
+    layer pass by pass, which takes two to three times as long. On other backends, in other
+    precisions than float32, and for anything but (batch, steps, channels) with scale and offset, it
+    is Keras' own layer.
+
+    Examples
+    --------
+    >>> LeanGroupNormalization(groups=2)(keras.ops.ones((2, 3, 4))).shape
+    TensorShape([2, 3, 4])
+    """
+
+    def call(self, inputs):
+        """Map (batch, steps, channels) to the same shape."""
+        lean = keras.backend.backend() == "tensorflow" and self.compute_dtype == "float32"
+        lean = lean and inputs.ndim == 3 and self.axis in (-1, 2)
+        if not (lean and self.center and self.scale):
+            return super().call(inputs)
+        import tensorflow as tf
+
+        return tf.custom_gradient(self._normalize)(
+            inputs, tf.convert_to_tensor(self.gamma), tf.convert_to_tensor(self.beta)
+        )
+
+    def _normalize(self, x, gamma, beta):
+        import tensorflow as tf
+
+        mean = self._over_groups(tf.reduce_mean(x, axis=1))
+        variance = tf.reduce_mean(tf.math.squared_difference(x, mean[:, None]), axis=1)
+        inverse = tf.math.rsqrt(self._over_groups(variance) + self.epsilon)
+        factor = inverse * gamma
+
+        def gradient(upstream):
+            # With normalised inputs n = (x - mean) * inverse and their gradient g, that of x is
+            # inverse * (g - mean(g) - n * mean(g * n)), with means over the group.
+            steps = tf.cast(tf.shape(x)[1], x.dtype)
+            of_beta = tf.reduce_sum(upstream, axis=1)
+            of_gamma = (tf.reduce_sum(upstream * x, axis=1) - mean * of_beta) * inverse
+            level = self._over_groups(of_beta * gamma) / steps
+            slope = inverse**2 * self._over_groups(of_gamma * gamma) / steps
+            of_x = upstream * factor[:, None] - x * slope[:, None]
+            of_x += (mean * slope - inverse * level)[:, None]
+            return of_x, tf.reduce_sum(of_gamma, axis=0), tf.reduce_sum(of_beta, axis=0)
+
+        return x * factor[:, None] + (beta - mean * factor)[:, None], gradient
+
+    def _over_groups(self, values):
+        """Replace values of shape (batch, channels) by the mean of their group."""
+        size = values.shape[-1] // self.groups
+        grouped = keras.ops.reshape(values, (-1, self.groups, size))
+        return keras.ops.repeat(keras.ops.mean(grouped, axis=2), size, axis=1)

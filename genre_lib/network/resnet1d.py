@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from keras import layers
 
-from genre_lib.network.normalization import FusedBatchNormalization
+from genre_lib.network.normalization import FusedBatchNormalization, LeanGroupNormalization
 from genre_lib.waveform import FULL_SCALE, SHORTEST_WINDOW, WINDOW
 
 RESIDUAL_FILTERS = (128, 128, 256, 256, 256, 256, 256, 256, 512)
@@ -129,7 +129,7 @@ def _normalization(filters, normalization, bn_momentum, dtype, name):
         expected = " or ".join(map(repr, NORMALIZATIONS))
         raise ValueError(f"normalization={normalization!r} was given; expected {expected}.")
     if normalization == "group":
-        return layers.GroupNormalization(math.gcd(8, filters), dtype=dtype, name=name)
+        return LeanGroupNormalization(math.gcd(8, filters), dtype=dtype, name=name)
     return FusedBatchNormalization(momentum=bn_momentum, dtype=dtype, name=name)
 
 

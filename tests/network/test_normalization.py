@@ -4,7 +4,7 @@ import pytest
 
 from genre_lib.network import build_resnet1d
 from genre_lib.network.accumulation import GradientAccumulationModel
-from genre_lib.network.normalization import FusedBatchNormalization
+from genre_lib.network.normalization import FusedBatchNormalization, LeanGroupNormalization
 
 PLAIN = keras.layers.BatchNormalization
 SHAPE = (4, 50, 6)
@@ -101,3 +101,47 @@ def test_micro_batches_move_its_statistics_one_after_the_other():
         weights.append(norm.get_weights())
     for ours, plain in zip(*weights, strict=True):
         np.testing.assert_allclose(ours, plain, rtol=1e-4, atol=1e-6)
+
+
+def grouped(kind, groups=4):
+    """A function that makes a group normalisation, as `train` makes a batch normalisation."""
+    return lambda momentum, **choices: kind(groups, **choices)
+
+
+@pytest.mark.parametrize("groups", [8, 4, 1])
+@pytest.mark.parametrize(
+    "choices",
+    [{}, {"dtype": "mixed_bfloat16"}, {"axis": 1, "groups": 1}, {"center": False, "scale": False}],
+)
+def test_group_normalisation_trains_as_keras_own_layer_does(groups, choices):
+    choices = dict(choices)
+    groups = choices.pop("groups", groups)
+    kinds = (LeanGroupNormalization, keras.layers.GroupNormalization)
+    (outputs, weights), (expected_outputs, expected) = (
+        train(grouped(kind, groups), **choices) for kind in kinds
+    )
+    np.testing.assert_allclose(outputs, expected_outputs, rtol=1e-4, atol=1e-5)
+    for weight, other in zip(weights, expected, strict=True):
+        np.testing.assert_allclose(weight, other, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(3, 7, 4), (2, 3, 5, 4), (3, 4)])
+def test_group_normalisation_has_the_outputs_of_keras_own_layer(shape):
+    layers = [LeanGroupNormalization(2), keras.layers.GroupNormalization(2)]
+    x = samples(shape=shape)
+    np.testing.assert_allclose(*(np.asarray(layer(x)) for layer in layers), atol=1e-5)
+
+
+def test_group_normalisation_in_micro_batches_is_that_of_the_batch():
+    def train_in(micro_batch_size):
+        keras.utils.set_random_seed(0)
+        inputs = keras.Input(SHAPE[1:])
+        x = LeanGroupNormalization(3)(keras.layers.Conv1D(6, 3)(inputs))
+        x = keras.layers.Dense(2)(keras.layers.GlobalAveragePooling1D()(keras.ops.tanh(x)))
+        model = GradientAccumulationModel(inputs, x, micro_batch_size)
+        model.compile(keras.optimizers.SGD(0.05), "mse")
+        model.train_on_batch(samples(), np.ones((SHAPE[0], 2)))
+        return model.get_weights()
+
+    for small, whole in zip(train_in(1), train_in(SHAPE[0]), strict=True):
+        np.testing.assert_allclose(small, whole, rtol=1e-4, atol=1e-6)
