@@ -3,6 +3,7 @@
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+from joblib import cpu_count
 from tqdm import tqdm
 
 from genre_lib.startup import is_verbose
@@ -44,5 +45,5 @@ def thread_map(function, *iterables, desc, unit, progress):
     # Not tqdm.contrib.concurrent.thread_map: in a notebook, it shows a bar made of widgets, which
     # stored notebooks cannot show, and warns in red if widgets are not installed.
     look = {"total": len(iterables[0]), "desc": desc, "unit": unit, "progress": progress}
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(cpu_count()) as pool:  # more would only take more memory
         return list(progress_bar(pool.map(function, *iterables), **look))

@@ -1,6 +1,5 @@
 """Measure an update in micro-batches: its cost, what it computes, and its batch statistics."""
 
-import itertools
 import threading
 import time
 
@@ -129,21 +128,24 @@ def compare_reductions():
     from genre_lib.network.devices import default_settings
 
     rows, train = [], default_settings()(_train_small_network)
-    # With 427 examples, an epoch's last batch is not full, and neither is its last micro-batch.
-    for optimizer, n_examples in itertools.product(("SGD", "Adam"), (400, 427)):
-        row = {"optimizer": optimizer, "examples in an epoch": n_examples}
-        whole = train(optimizer, n_examples, "whole")
-        for way in ("mean", "sum", "keras"):
-            moved = train(optimizer, n_examples, way)
-            row[way] = np.linalg.norm(moved - whole) / np.linalg.norm(whole)
-        rows.append(row)
+    for optimizer in ("SGD", "Adam"):
+        # With 427 examples, an epoch's last batch is not full, and neither is its last micro-batch.
+        ways = {way: train(optimizer, way, (400, 427)) for way in ("whole", "mean", "sum", "keras")}
+        whole = ways.pop("whole")
+        for n_examples, moved in whole.items():
+            row = {"optimizer": optimizer, "examples in an epoch": n_examples}
+            for way, found in ways.items():
+                distance = np.linalg.norm(found[n_examples] - moved)
+                row[way] = distance / np.linalg.norm(moved)
+            rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _train_small_network(optimizer, n_examples, way):
-    """Return how far each weight moves in four epochs, in updates of 80 examples."""
+def _train_small_network(optimizer, way, sizes):
+    """Return how far the weights move in four epochs, by the number of examples."""
     import keras
 
+    from genre_lib.experiment.models import variables
     from genre_lib.network import GradientAccumulationModel
 
     keras.utils.set_random_seed(0)
@@ -155,11 +157,19 @@ def _train_small_network(optimizer, n_examples, way):
     batch_size, options = (10, {"gradient_accumulation_steps": 8}) if way == "keras" else (80, {})
     make_optimizer = getattr(keras.optimizers, optimizer)
     model.compile(make_optimizer(**options), "sparse_categorical_crossentropy")
-    start = model.get_weights()
+    model.optimizer.build(model.trainable_variables)
+    start = [(variable, variable.numpy()) for variable in variables(model)]
+    return {size: _move(model, start, size, batch_size) for size in sizes}
+
+
+def _move(model, start, n_examples, batch_size):
+    for variable, value in start:  # compiled once, trained several times
+        variable.assign(value)
+    before = model.get_weights()
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(n_examples, 8)).astype("float32"), rng.integers(3, size=n_examples)
     model.fit(x, y, batch_size=batch_size, epochs=4, shuffle=False, verbose=0)
-    pairs = zip(model.get_weights(), start, strict=True)
+    pairs = zip(model.get_weights(), before, strict=True)
     return np.concatenate([(new - old).ravel() for new, old in pairs])
 
 
