@@ -50,11 +50,11 @@ class Band(NamedTuple):
 def form_band(recipe, rng):
     """Form a band that plays a recipe in its own way, which `rng` draws."""
     recipe = recipe._replace(
-        rolloff=recipe.rolloff * rng.lognormal(0, 0.18),
-        decay=recipe.decay * rng.lognormal(0, 0.3),
-        drive=recipe.drive * rng.lognormal(0, 0.3),
-        drums=recipe.drums * rng.lognormal(0, 0.35),
-        ring=recipe.ring * rng.lognormal(0, 0.2),
+        rolloff=recipe.rolloff * rng.lognormal(0, 0.13),
+        decay=recipe.decay * rng.lognormal(0, 0.22),
+        drive=recipe.drive * rng.lognormal(0, 0.22),
+        drums=recipe.drums * rng.lognormal(0, 0.25),
+        ring=recipe.ring * rng.lognormal(0, 0.15),
     )
     mixing = [rng.lognormal(0, 0.25), rng.uniform(0.03, 0.12), rng.uniform(0.05, 0.35)]
     mixing += [rng.uniform(2, 3.5), rng.uniform(4500, 9500), rng.uniform(2, 13)]

@@ -8,6 +8,7 @@ what is missing.
 """
 
 import dataclasses
+import functools
 from typing import Any
 
 from genre_lib.network.augmentation import Augmentation
@@ -153,11 +154,11 @@ def _whole_batch(profile):
     return [Phase(f"batch-{size}", f"whole batches of {size}", whole_batch=True)]
 
 
-def _momentum(profile):
+def _momentum(profile, phase=NORMAL):
     # The default of Keras or, if the profile has that, a value that makes the difference visible.
     momentum = 0.9 if profile.bn_momentum == 0.99 else 0.99
     name, network = f"momentum-{momentum:g}", {"bn_momentum": momentum}
-    return _vary(name, f"momentum {momentum:g}", NORMAL, ACCUMULATION, network=network)(profile)
+    return _vary(name, f"momentum {momentum:g}", phase, network=network)(profile)
 
 
 VARIANTS = {
@@ -167,6 +168,7 @@ VARIANTS = {
         "group-norm", "group normalisation", ACCUMULATION, network={"normalization": "group"}
     ),
     "momentum": _momentum,
+    "accumulation-momentum": functools.partial(_momentum, phase=ACCUMULATION),
     "statistics": _vary("statistics", "re-estimated", NORMAL, ACCUMULATION, reestimates=True),
     "patience": _vary("patience", "patience in updates", ACCUMULATION, patience_in_updates=True),
 }

@@ -178,26 +178,25 @@ that explains most, a batch of 80 that is normalised as a whole."""
 DEMO = Profile(
     "demo",
     window=SHORTEST_WINDOW,
-    max_segments=6,
+    max_segments=4,
     n_partitions=3,
     width=0.0625,
     bn_momentum=0.9,
     learning_rate=2e-3,
     batch_size=16,
-    accumulated_batch_size=40,
-    micro_batch_size=5,
-    epochs=16,
-    patience=10,
+    accumulated_batch_size=32,
+    micro_batch_size=4,
+    epochs=12,
     l2_lambdas=(0.01, 0.0001),
-    rotations=3,
+    rotations=2,
     other_rotations=1,
     protocols=("original", "artist_filtered"),
     variants=("whole-batch", "group-norm", "momentum"),
     variant_rotations=1,
 )
 """The demo corpus on two cores in minutes: the shortest window that the depth allows, a third of
-the corpus to train on, all batches half as large as the original's, and a part of the plan: without
-the middle penalty, patience in updates and re-estimated statistics."""
+the corpus to train on, small batches, and a part of the plan: without the middle penalty, patience
+in updates and re-estimated statistics."""
 
 SMOKE = Profile(
     "smoke",

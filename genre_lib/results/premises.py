@@ -8,6 +8,7 @@ _VARIANTS = {
     "whole-batch": "the batch, which is normalised in one piece",
     "group-norm": "the normalisation, which uses groups of filters",
     "momentum": "the momentum of the moving statistics",
+    "accumulation-momentum": "that momentum, with accumulation",
     "statistics": "the statistics, re-estimated on the training segments before each validation",
     "patience": "the patience, which waits for as many updates as the normal phase does",
 }

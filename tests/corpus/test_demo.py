@@ -114,7 +114,7 @@ def test_a_corpus_of_an_earlier_version_is_made_again(folder, tmp_path):
     old = tmp_path / "demo"
     shutil.copytree(folder, old)
     (old / "artists.csv").unlink()
-    (old / "demo.json").write_text('{"tracks_per_genre": 6, "seconds": 8.0, "seed": 0}')
+    (old / "demo.json").write_text('{"tracks_per_genre": 18, "seconds": 9.0, "seed": 0}')
     make_demo_corpus(old, **SMALL)
     assert contents(old) == contents(folder)
 

@@ -41,7 +41,8 @@ def test_a_variant_changes_one_thing_of_a_phase():
         "l2-mean": [{"network"}],
         "whole-batch": [{"whole_batch"}],
         "group-norm": [{"accumulates", "network"}],
-        "momentum": [{"network"}, {"accumulates", "network"}],
+        "momentum": [{"network"}],
+        "accumulation-momentum": [{"accumulates", "network"}],
         "statistics": [{"reestimates"}, {"accumulates", "reestimates"}],
         "patience": [{"accumulates", "patience_in_updates"}],
     }
@@ -50,7 +51,8 @@ def test_a_variant_changes_one_thing_of_a_phase():
 
 
 def test_the_momentum_is_varied_away_from_that_of_the_profile():
-    assert variant_phases(PAPER)["momentum"][0].network == {"bn_momentum": 0.9}
+    for name in ("momentum", "accumulation-momentum"):
+        assert variant_phases(PAPER)[name][0].network == {"bn_momentum": 0.9}
     assert variant_phases(DEMO)["momentum"][0].network == {"bn_momentum": 0.99}
 
 
