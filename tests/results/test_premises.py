@@ -81,7 +81,7 @@ def test_variants_of_a_profile(variants, expected):
 
 def test_only_variants_that_are_trained_are_announced():
     text = premises.on_variants(PAPER)
-    assert text.count(";") == 4
+    assert text.count(";") == 5
     assert "one thing: the batch, which" in text and "re-estimated" in text
     laptop = premises.on_variants(dataclasses.replace(PAPER, variants=("whole-batch",)))
     assert "re-estimated" not in laptop and "patience" not in laptop
