@@ -2,27 +2,30 @@
 
 # Set these on make's command line; environment variables of the same names are not read.
 PYTHON  = python3
+VENV    = .venv
 PROFILE =
 DATA    =
 RESULTS =
 OUT     = report/build
 JOBS    = 2
 VERBOSE =
+URL     =
 
 # A path may contain any character: recipes get these values unchanged in their environment, and
 # neither make nor a shell interprets them.
-GIVEN := PROFILE DATA RESULTS OUT JOBS VERBOSE
+GIVEN := PROFILE DATA RESULTS OUT JOBS VERBOSE URL
 $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
 export $(GIVEN)
 
 CORPUS := $${PROFILE:+--profile "$$PROFILE"} --data "$$DATA"
-BIN := .venv/bin
-ENV := .venv/.complete
+BIN := $(VENV)/bin
+ENV := $(VENV)/.complete
 AUDIT := $(BIN)/pip-audit --requirement requirements.lock --disable-pip --no-deps --strict \
     --progress-spinner off --timeout 5
 
 .DEFAULT_GOAL := help
-.PHONY: help env report publish data test test-reliability lint notebooks lab benchmark lock clean
+.PHONY: help env report publish data test test-reliability test-colab lint notebooks lab \
+    benchmark address lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,8 +38,8 @@ env: $(ENV)  ## build .venv from requirements.lock (once)
 $(ENV): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info[:2] <= (3, 13); \
 	sys.exit(None if ok else f"Python 3.11 to 3.13 is needed, but this is {sys.version.split()[0]}: make PYTHON=python3.12 ...")'
-	@echo ".venv: installing the packages in requirements.lock (about 3 GB, two minutes)"
-	@$(PYTHON) -m venv --clear .venv
+	@echo "$(VENV): installing the packages in requirements.lock (about 3 GB, two minutes)"
+	@$(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
@@ -66,6 +69,9 @@ test: lint  ## run lint, the unit tests on TensorFlow and partly on JAX, and eve
 test-reliability: $(ENV)  ## test 20 kills at random moments, little memory, and one core
 	KILLS=20 $(BIN)/python -m pytest tests/robustness/test_kills.py tests/benchmarks/test_small_machines.py -s
 
+test-colab: $(ENV)  ## run every notebook twice with Colab's versions for PYTHON=python3.12 or 3.13
+	COLAB=$(PYTHON) $(BIN)/python -m pytest tests/colab -s
+
 lint: $(ENV)  ## check style, imports, and known vulnerabilities of the locked versions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -93,11 +99,14 @@ benchmark: $(ENV)  ## measure the speed
 	$(BIN)/python -m pytest tests/benchmarks -s
 	$(BIN)/python -m tests.benchmarks.speed
 
+address:  ## write the address of the repository, URL or that of origin, into the notebooks
+	@$(PYTHON) -m tests.colab.address "$$URL"
+
 lock:  ## update requirements.lock
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet uv
-	.venv-lock/bin/uv pip compile pyproject.toml --quiet --extra dev --universal --python-version 3.11 \
-	    --no-annotate --custom-compile-command "make lock" --upgrade --output-file requirements.lock
+	.venv-lock/bin/uv pip compile pyproject.toml --quiet --extra dev --extra lab --universal \
+	    --python-version 3.11 --no-annotate --custom-compile-command "make lock" --upgrade --output-file requirements.lock
 	rm -r .venv-lock
 
 clean:  ## remove what can be made again (neither data/ nor runs/)
