@@ -46,7 +46,10 @@ def commit():
 def without_home(text):
     """Replace the home folder in a text with ``~``, so that it can be shown to others."""
     home = os.path.expanduser("~")  # noqa: PTH111 (Path.home() raises an error if there is none)
-    return text if home == Path(home).anchor else text.replace(home, "~")
+    if home == Path(home).anchor:
+        return text
+    # On Windows, errors show paths as Python writes them in code, with twice as many backslashes.
+    return text.replace(repr(home)[1:-1], "~").replace(home, "~")
 
 
 def machine():

@@ -166,8 +166,9 @@ def _list_tracks(folder):
         name = _genre_name(_text(name))
         genre = genres.setdefault(name.casefold(), name)
         track_id = _track_id(genre, name, "/".join(map(_text, below)))
+        file = _line(path.relative_to(folder).as_posix())
         # The absolute path, with links unresolved: decoders also go by the suffix.
-        rows.append((track_id, genre, _line(path.relative_to(folder)), str(path.absolute())))
+        rows.append((track_id, genre, file, str(path.absolute())))
     tracks = pd.DataFrame(rows, columns=["track_id", "genre", "file", "path"])
     tracks = tracks.sort_values(["genre", "track_id", "file"], ignore_index=True)
     tracks["label"] = pd.Categorical(tracks["genre"]).codes.astype(np.int64)

@@ -2,13 +2,13 @@
 
 import dataclasses
 import re
-import resource
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import soundfile
 from joblib.externals.loky import ProcessPoolExecutor
 from tqdm import tqdm
@@ -99,6 +99,10 @@ def _measure_training(corpus, home, jobs):
 
 def _peak_memory():
     """Return the most memory that this process, or one that it began, has had; in bytes."""
+    if sys.platform == "win32":
+        return psutil.Process().memory_info().peak_wset  # those that it began are not counted
+    import resource
+
     unit = 1 if sys.platform == "darwin" else 1024
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     status = Path("/proc/self/status")
