@@ -17,6 +17,7 @@ import nbformat
 import pytest
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.utils import run_sync
 from nbclient import NotebookClient
 
 from tests.colab.address import ROOT
@@ -128,7 +129,10 @@ def execute(path, environment, content):
         "PYTHONPATH": str(environment / "colab"),
         "IPYTHONDIR": str(content.parent / "ipython"),
     }
-    NotebookClient(notebook, km=kernel, timeout=1200).execute(cwd=str(content), env=kept)
+    try:
+        NotebookClient(notebook, km=kernel, timeout=1200).execute(cwd=str(content), env=kept)
+    finally:
+        run_sync(kernel.shutdown_kernel)(now=True)
     outputs = [cell.get("outputs", []) for cell in notebook.cells]
     return ["".join(o.text for o in found if o.output_type == "stream") for found in outputs]
 
