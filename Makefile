@@ -106,7 +106,8 @@ lock:  ## update requirements.lock
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet uv
 	.venv-lock/bin/uv pip compile pyproject.toml --quiet --extra dev --extra lab --universal \
-	    --python-version 3.11 --no-annotate --custom-compile-command "make lock" --upgrade --output-file requirements.lock
+	    --python-version 3.11 --no-annotate --custom-compile-command "make lock" --upgrade \
+	    --output-file requirements.lock
 	rm -r .venv-lock
 
 clean:  ## remove what can be made again (neither data/ nor runs/)

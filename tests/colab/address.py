@@ -1,7 +1,7 @@
 """Write the address of the repository wherever it is needed: ``make address URL=https://...``.
 
-It goes into the first cell and the badge of each notebook, and into pyproject.toml. Without an
-address, that of git's remote ``origin`` is taken.
+It goes into the first cell and the badge of each notebook, the badge of the README, pyproject.toml
+and, where there is one, CITATION.cff. Without an address, that of git's remote ``origin`` is taken.
 """
 
 import re
@@ -34,7 +34,7 @@ def find_address(given=""):
 
 
 def write_address(address, name, root=ROOT):
-    """Write an address into the notebooks, the README and pyproject.toml of a project."""
+    """Write an address into the files of a project."""
     for path in [root / "README.md", *sorted((root / "notebooks").glob("*.*"))]:
         notebook = FIRST if path.name == "README.md" else path.stem
         text = _REPOSITORY.sub(rf"\g<1>{address}", path.read_text(encoding="utf-8"))
@@ -45,6 +45,10 @@ def write_address(address, name, root=ROOT):
     urls = f'\n[project.urls]\nRepository = "{address}"\n'
     text = text.replace("\n[project.scripts]\n", f"{urls}\n[project.scripts]\n", 1)
     project.write_text(text, encoding="utf-8", newline="\n")
+    if (citation := root / "CITATION.cff").exists():
+        text = re.sub("(?m)^repository-code: .*\n", "", citation.read_text(encoding="utf-8"))
+        text = re.sub("(?m)^(version: .*\n)", rf"\g<1>repository-code: {address}\n", text)
+        citation.write_text(text, encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

@@ -45,6 +45,7 @@ def test_an_address_is_written_everywhere_and_can_be_replaced(tmp_path):
     shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks")
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     (tmp_path / "README.md").write_text(f"[![Open in Colab](badge.svg)]({COLAB}) and more\n")
+    (tmp_path / "CITATION.cff").write_text("version: 0.1\nreferences:\n  - version: 2\n")
     for name in ("anna/genres", "bert/music.genres"):
         write_address(address := f"https://github.com/{name}", name, tmp_path)
         for path in sorted((tmp_path / "notebooks").glob("*.py")):
@@ -55,6 +56,8 @@ def test_an_address_is_written_everywhere_and_can_be_replaced(tmp_path):
             assert badges(path) == [f"{COLAB}{name}/blob/main/notebooks/{path.stem}.ipynb"]
         shown = f"{COLAB}{name}/blob/main/notebooks/{FIRST}.ipynb"
         assert f"]({shown}) and more" in (tmp_path / "README.md").read_text()
+        cited = (tmp_path / "CITATION.cff").read_text().splitlines()
+        assert cited[:3] == ["version: 0.1", f"repository-code: {address}", "references:"]
         project = tomllib.loads((tmp_path / "pyproject.toml").read_text())["project"]
         assert project == PROJECT | {"urls": {"Repository": address}}
 

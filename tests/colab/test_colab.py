@@ -116,7 +116,7 @@ def execute(path, environment, content):
     """Run a notebook with the profile smoke in a new kernel, and return what each cell printed."""
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
-        address = f'repository = "{content.parent / "remote"}"'
+        address = f'repository = "{(content.parent / "remote").as_uri()}"'
         cell.source = re.sub(r'repository = ".*"', address, cell.source)
         if "parameters" in cell.metadata.get("tags", []):
             cell.source += '\nprofile = "smoke"'
