@@ -12,7 +12,7 @@ from tqdm import tqdm
 from genre_lib.startup import ask_for_everything
 
 try:
-    from genre_lib.experiment import PROFILES
+    from genre_lib.experiment import PROFILES, get_profile
 except ValueError as error:  # a profile that the user has edited
     sys.exit(f"genre_lib/experiment/profiles.py: {error}")
 
@@ -24,10 +24,19 @@ def main():
     sys.stdout.reconfigure(errors="replace")
 
 
+def _known(context, parameter, profile):
+    try:
+        get_profile(profile or "demo")
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+    return profile
+
+
 _profile = click.option(
     "--profile",
-    type=click.Choice(list(PROFILES)),
-    help="Named set of all choices of the experiment.  [default: demo]",
+    metavar="|".join([*PROFILES, "FILE.toml"]),
+    callback=_known,
+    help="Named set of all choices of the experiment, or a file with your own.  [default: demo]",
 )
 _data = click.option(
     "--data", default="", help="Folder that holds the genre folders.  [default: the demo corpus]"

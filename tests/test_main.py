@@ -24,7 +24,8 @@ def call(*arguments):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["report", "--profile", "full"], "'full' is not one of"),
+        (["report", "--profile", "full"], "'full' is not known; expected one of smoke, demo"),
+        (["publish", "--out", "x", "--profile", "no/such.toml"], "no/such.toml: No such file"),
         (["report", "--jobs", "0"], "0 is not in the range"),
         (["report", "--data", "no/such/folder"], "no/such/folder"),
         (["report", "--results", "no/such/folder"], "no/such/folder/results.json: no such file"),

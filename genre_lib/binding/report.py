@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import json
 import os
 import shlex
 import time
@@ -13,6 +14,8 @@ from genre_lib.binding.markdown import bind
 from genre_lib.corpus.tracks import fingerprint
 from genre_lib.display import figure_png
 from genre_lib.experiment.kept import RunError
+from genre_lib.experiment.profile_files import differences, profile_path
+from genre_lib.experiment.profiles import PROFILES
 from genre_lib.figures import accuracies
 from genre_lib.files import ROOT, checksum, locked, remove_leftovers
 from genre_lib.results.headline import summarize
@@ -63,7 +66,8 @@ def make_report(profile=None, data=None, out="report/build", home=None):
     # Kernels and workers inherit these: a process that takes a whole GPU leaves the others nothing.
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    parameters = {"profile": workspace.profile.name, "data": data}
+    # Choices of the user's own go to the kernels as they were read here: the file may change.
+    parameters = {"profile": differences(workspace.profile), "data": data}
     with locked(out / ".report.lock"), _home_of_kernels(home):
         remove_leftovers(out / "binding")
         try:
@@ -89,7 +93,7 @@ def make_report(profile=None, data=None, out="report/build", home=None):
     took = datetime.timedelta(seconds=round(time.monotonic() - begin))
     line = headline.line[:1].upper() + headline.line[1:]
     print(*bound, f"{line}.", f"It took {took}. Next:", sep="\n")
-    for command, purpose in suggest(workspace, data):
+    for command, purpose in suggest(workspace, data, profile):
         print(f"  {command}   # {purpose}")
     return bound
 
@@ -107,10 +111,12 @@ def _home_of_kernels(home):
             os.environ["GENRE_HOME"] = before
 
 
-def suggest(workspace, data):
+def suggest(workspace, data, profile=None):
     """List two things to try after a report, as commands and their purposes."""
-    profile, data = workspace.profile.name, data or os.environ.get("GENRE_DATA", "")
-    data = shlex.quote(str(data))
+    name = workspace.profile.name
+    file = profile_path(profile or (workspace.has_audio and os.environ.get("GENRE_PROFILE")))
+    profile = shlex.quote(str(file or (name if name in PROFILES else f"{name}.toml")))
+    data = shlex.quote(str(data or os.environ.get("GENRE_DATA", "")))
     if workspace.is_demo:
         music = "make report PROFILE=laptop DATA=path/to/genres OUT=report/mine"
         return [("make lab", "the notebooks, to read and change"), (music, "your own music")]
@@ -155,7 +161,7 @@ def describe(workspace, took):
     return [
         ("Corpus", f"{workspace.corpus_name}: {used}"),
         ("Fingerprint of the corpus", fingerprint(corpus)),
-        ("Profile", f"{profile.name} ({profile.digest()})"),
+        ("Profile", _describe_profile(profile)),
         ("Runs", _describe_runs(workspace, runs, kept)),
         ("Computed on", provenance.describe_computations(kept.values())),
         *workspace.origin,
@@ -166,6 +172,13 @@ def describe(workspace, took):
         ("Duration of this call", took),
         *provenance.versions().items(),
     ]
+
+
+def _describe_profile(profile):
+    described, choices = f"{profile.name} ({profile.digest()})", differences(profile)
+    if isinstance(choices, str):
+        return described
+    return f"{described}: " + "; ".join(f"{k} = {json.dumps(v)}" for k, v in choices.items())
 
 
 def _describe_runs(workspace, runs, kept):

@@ -15,13 +15,13 @@ from .phases import main_phases as main_phases
 from .phases import protocol_phase as protocol_phase
 from .phases import variant_phases as variant_phases
 from .phases import with_more_data as with_more_data
+from .profile_files import get_profile as get_profile
 from .profiles import DEMO as DEMO
 from .profiles import LAPTOP as LAPTOP
 from .profiles import PAPER as PAPER
 from .profiles import PROFILES as PROFILES
 from .profiles import SMOKE as SMOKE
 from .profiles import Profile as Profile
-from .profiles import get_profile as get_profile
 from .protocols import count_leaks as count_leaks
 from .protocols import divide as divide
 from .protocols import leakage as leakage

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import re
 from numbers import Integral, Real
 
 from genre_lib.experiment.phases import IMPROVEMENTS, PROTOCOLS, VARIANTS
@@ -11,27 +12,40 @@ from genre_lib.waveform import MAX_SEGMENTS, SHORTEST_WINDOW, WINDOW, hop_of
 
 
 def _whole(n, least=1):
-    return isinstance(n, Integral) and n >= least
+    return isinstance(n, Integral) and not isinstance(n, bool) and n >= least
 
 
 def _number(x):
-    return isinstance(x, Real) and 0 <= x < math.inf
+    return isinstance(x, Real) and not isinstance(x, bool) and 0 <= x < math.inf
 
 
 def _tuple(given, holds):
-    return isinstance(given, tuple) and len(set(given)) == len(given) and all(map(holds, given))
+    return isinstance(given, tuple) and all(map(holds, given)) and len(set(given)) == len(given)
+
+
+def _one_of(*known):
+    return f"one of {', '.join(map(str, known))}", lambda x: x in known
 
 
 def _names(known):
     expected = f"a tuple of names from {', '.join(known)}, each once"
-    return expected, lambda names: _tuple(names, known.__contains__)
+    return expected, lambda names: _tuple(names, lambda name: name in list(known))
 
 
+_NAME = re.compile(r"(?!_)\w([\w .-]{0,58}(?!_)\w)?")
 _COUNTS = ("max_segments", "batch_size", "accumulated_batch_size", "micro_batch_size", "epochs")
 _AT_LEAST = f"{SHORTEST_WINDOW}, the shortest that the depth of the network allows"
 
+_ROTATIONS = ("rotations", "other_rotations", "variant_rotations")
+
 # What each choice may be by itself; `Profile` checks whether they go together.
 _EXPECTED = {
+    # Runs are kept in a folder of this name, and sentences name it in Markdown.
+    "name": (
+        "1 to 60 letters, digits, spaces, hyphens, underscores and full stops, the first and the "
+        "last a letter or digit",
+        lambda name: isinstance(name, str) and _NAME.fullmatch(name),
+    ),
     **dict.fromkeys(_COUNTS, ("a whole number from 1", _whole)),
     **dict.fromkeys(("learning_rate", "patience"), ("a number from 0", _number)),
     "window": (f"a whole number from {_AT_LEAST}", lambda n: _whole(n, SHORTEST_WINDOW)),
@@ -46,6 +60,10 @@ _EXPECTED = {
     ),
     "variants": _names(VARIANTS),
     "improvements": _names(IMPROVEMENTS),
+    **dict.fromkeys(_ROTATIONS, ("a whole number", lambda n: _whole(n, -math.inf))),
+    "partition_seed": ("a whole number from 0", lambda n: _whole(n, 0)),
+    "jit_compile": _one_of("auto", True, False),
+    "precision": _one_of("auto", "float32", "mixed_bfloat16", "mixed_float16"),
     "seeds": (
         "a tuple of whole numbers from 0, one at least and each once",
         lambda seeds: _tuple(seeds, lambda n: _whole(n, 0)) and seeds,
@@ -123,9 +141,8 @@ class Profile:
         for name, (expected, holds) in _EXPECTED.items():
             if not holds(getattr(self, name)):
                 raise ValueError(f"{name}={getattr(self, name)!r}: expected {expected}.")
-        names = ("rotations", "other_rotations", "variant_rotations")
-        if not all(1 <= getattr(self, name) <= self.n_partitions for name in names):
-            given = ", ".join(f"{name}={getattr(self, name)}" for name in names)
+        if not all(1 <= getattr(self, name) <= self.n_partitions for name in _ROTATIONS):
+            given = ", ".join(f"{name}={getattr(self, name)}" for name in _ROTATIONS)
             raise ValueError(f"{given}: expected 1 to n_partitions={self.n_partitions}.")
         if max(self.train_partitions) > self.n_partitions - 2:
             raise ValueError(
@@ -215,13 +232,3 @@ SMOKE = Profile(
 """The smallest profile that shows that everything runs; its numbers mean nothing."""
 
 PROFILES = {profile.name: profile for profile in (SMOKE, DEMO, LAPTOP, PAPER)}
-
-
-def get_profile(name):
-    """Return the profile of this name, or raise a ValueError that lists all names."""
-    if name not in PROFILES:
-        raise ValueError(
-            f"profile {name!r} is not known; expected one of {', '.join(PROFILES)}. To make your "
-            "own, add it to genre_lib/experiment/profiles.py."
-        )
-    return PROFILES[name]

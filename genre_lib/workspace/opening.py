@@ -7,7 +7,7 @@ from genre_lib.corpus.demo import make_demo_corpus
 from genre_lib.corpus.partitions import require_divisible
 from genre_lib.corpus.store import build_store
 from genre_lib.corpus.tracks import load_corpus
-from genre_lib.experiment.profiles import Profile, get_profile
+from genre_lib.experiment.profile_files import get_profile
 from genre_lib.files import ROOT
 from genre_lib.workspace.published import open_published, read_profile
 from genre_lib.workspace.publishing import FACTS
@@ -24,10 +24,9 @@ def choose_profile(profile=None, data=None):
     """
     folder = _folder(data)
     if not _is_published(folder):
-        profile = profile or os.environ.get("GENRE_PROFILE") or "demo"
-        return profile if isinstance(profile, Profile) else get_profile(profile)
+        return get_profile(profile or os.environ.get("GENRE_PROFILE") or "demo")
     published = read_profile(folder)
-    if profile not in (None, published.name, published):
+    if profile not in (None, published.name) and get_profile(profile) != published:
         raise ValueError(
             f"profile {profile!r}: the results in {folder} have the profile {published.name!r}. "
             "Leave the profile out, or choose other results."
@@ -40,7 +39,8 @@ def open_workspace(profile=None, data=None, home=None):
 
     Parameters
     ----------
-    profile : str or Profile, by default ``$GENRE_PROFILE`` or ``"demo"``
+    profile : str, Path, dict or Profile, by default ``$GENRE_PROFILE`` or ``"demo"``
+        A name, or a TOML file with your own choices; see `genre_lib.experiment.get_profile`.
         Published results have their own profile.
     data : str or Path, by default ``$GENRE_DATA``; empty for the demo corpus, made if missing
         A folder with audio, or one that `publish` wrote, which needs neither audio nor training.
@@ -55,7 +55,7 @@ def open_workspace(profile=None, data=None, home=None):
     ------
     CorpusError, if `data` is not a corpus, or cannot be divided into the profile's partitions
     PublicationError, if published results are damaged or incomplete
-    ValueError, if the profile is unknown, or not that of the published results
+    ValueError, if the profile is unknown or impossible, or not that of the published results
 
     Examples
     --------

@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import shlex
+from unittest.mock import Mock
 
 import nbformat
 import pytest
@@ -11,7 +12,7 @@ from pages import Page
 
 from genre_lib.binding import ReportError, make_report
 from genre_lib.binding.report import describe, identify, suggest
-from genre_lib.experiment import ACCUMULATION, NORMAL
+from genre_lib.experiment import ACCUMULATION, NORMAL, get_profile
 from genre_lib.files import ROOT
 from genre_lib.results import accuracy, pool
 from genre_lib.startup import stderr_to
@@ -247,3 +248,29 @@ def test_the_home_of_a_report_is_not_that_of_the_next_call(tmp_path, monkeypatch
         make_report(home=tmp_path / "home", **results)
         assert os.environ.get("GENRE_HOME") == given
     assert seen == [str(tmp_path / "home")] * 2
+
+
+def test_a_profile_from_a_file_reaches_kernels_and_provenance(tone_folder, tmp_path, monkeypatch):
+    (tmp_path / "my own.toml").write_text('base = "smoke"\nl2_lambdas = [0.001]\n')
+    monkeypatch.chdir(tmp_path)
+    calls, given = [], {"data": tone_folder, "out": tmp_path / "out", "home": tmp_path}
+    monkeypatch.setattr("genre_lib.workspace.Workspace.complete", lambda self: None)
+    monkeypatch.setattr("genre_lib.binding.report.summarize", lambda _: Mock(line=""))
+    monkeypatch.setattr("genre_lib.binding.report.page_one", lambda _: {})
+    monkeypatch.setattr("genre_lib.binding.report.run_notebooks", lambda *a: calls.append(a[2]))
+    monkeypatch.setattr("genre_lib.binding.report.bind", lambda *_, **kw: calls.append(kw) or ())
+    make_report("my own.toml", **given)
+    parameters, bound = calls
+    # Kernels run in another folder, and the file may change before they read it.
+    assert parameters["profile"] == {"base": "smoke", "name": "my own", "l2_lambdas": [0.001]}
+    profile = open_workspace(parameters["profile"], tone_folder, tmp_path).profile
+    assert profile == get_profile(tmp_path / "my own.toml")
+    expected = 'base = "smoke"; name = "my own"; l2_lambdas = [0.001]'
+    assert dict(bound["provenance"])["Profile"] == f"my own ({profile.digest()}): {expected}"
+
+
+def test_after_a_report_with_a_profile_from_a_file_the_file_is_suggested(tone_folder, tmp_path):
+    file = tmp_path / "my own.toml"
+    file.write_text('base = "smoke"\n')
+    for command, _ in suggest(open_workspace(file, tone_folder, tmp_path), tone_folder, file):
+        assert any(word.endswith(f"PROFILE={file}") for word in shlex.split(command))

@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from genre_lib.experiment import DEMO, LAPTOP, PAPER, PROFILES, SMOKE, get_profile
+from genre_lib.experiment import DEMO, LAPTOP, PAPER, SMOKE
 
 
 def test_paper_is_what_the_original_reports():
@@ -11,12 +11,6 @@ def test_paper_is_what_the_original_reports():
     assert (PAPER.batch_size, PAPER.epochs, PAPER.patience) == (32, 100, 5)
     assert PAPER.accumulated_batch_size == 8 * PAPER.micro_batch_size == 80
     assert PAPER.l2_lambdas == (0.01, 0.001, 0.0001)
-
-
-def test_a_profile_is_found_by_its_name():
-    assert all(get_profile(name).name == name for name in PROFILES)
-    with pytest.raises(ValueError, match=r"'full' is not known; expected one of smoke, demo"):
-        get_profile("full")
 
 
 def test_runs_that_were_kept_under_the_profiles_are_found_again():
