@@ -24,8 +24,8 @@ AUDIT := $(BIN)/pip-audit --requirement requirements.lock --disable-pip --no-dep
     --progress-spinner off --timeout 5
 
 .DEFAULT_GOAL := help
-.PHONY: help env report publish data test test-reliability test-colab lint notebooks lab \
-    benchmark address lock clean
+.PHONY: help env report publish site data test test-reliability test-colab lint notebooks lab \
+    benchmark address citation lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ report: $(ENV)  ## run the notebooks and bind report.html and report.pdf
 publish: $(ENV)  ## copy the results of a report, without audio, into the folder RESULTS
 	@test -n "$$RESULTS" || { echo "make publish needs a folder for the results: RESULTS=path/to/folder" >&2; exit 2; }
 	@$(BIN)/python -m genre_lib publish $(CORPUS) --out "$$RESULTS"
+
+site: $(ENV)  ## render report/published as a static site for any web host, in OUT/site
+	@$(BIN)/python -m genre_lib site $${RESULTS:+--results "$$RESULTS"} --out "$$OUT/site"
 
 data: $(ENV)  ## download GTZAN into the folder DATA
 	@test -n "$$DATA" || { echo "make data needs a folder for GTZAN: DATA=path/to/folder" >&2; exit 2; }
@@ -101,6 +104,9 @@ benchmark: $(ENV)  ## measure the speed
 
 address:  ## write the address of the repository, URL or that of origin, into the notebooks
 	@$(PYTHON) -m tests.colab.address "$$URL"
+
+citation: $(ENV)  ## update codemeta.json after editing CITATION.cff
+	$(BIN)/python -m tests.citation
 
 lock:  ## update requirements.lock
 	$(PYTHON) -m venv .venv-lock

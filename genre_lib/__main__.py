@@ -98,6 +98,24 @@ def publish(profile, data, out):
     click.echo(f"{out}: {runs['kept']} of {runs['planned']} runs, {runs['failed']} failed")
 
 
+@main.command()
+@click.option(
+    "--results", default="report/published", show_default=True, help="Folder that holds them."
+)
+@click.option("--out", default="report/build/site", show_default=True, help="Folder for the site.")
+def site(results, out):
+    """Render all published results as a static site, for any web host."""
+    if not sys.warnoptions:
+        _show_own_warnings()
+    from genre_lib.binding import ReportError, make_site
+
+    try:
+        index = make_site(results, out)
+    except (ReportError, ValueError, OSError) as error:
+        sys.exit(f"genre_lib site: {error}")
+    click.echo(f"{index}\nOpen it in a browser, or copy its folder to a web host.")
+
+
 @main.group()
 def data():
     """Fetch GTZAN, or check a folder of music before training on it."""

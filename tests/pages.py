@@ -31,6 +31,7 @@ class Page(HTMLParser):
 
     def __init__(self, markup):
         super().__init__()
+        self.markup = markup
         self.tags, self.texts, self.stack = [], [], []
         self.feed(markup)
 
