@@ -16,6 +16,8 @@
 # %% [markdown] tags=["notebook-only"]
 # # 6. Improve
 #
+# <a href="https://colab.research.google.com/github/"><img src="https://colab.research.google.com/assets/colab-badge.svg" alt="Open in Colab"></a>
+#
 # **What you will do.** Train with what the original names as possible improvements, each alone and all together.
 #
 # **What you will learn.** How augmentation changes a segment, and which change is worth its cost.
@@ -24,11 +26,20 @@
 # hour or more.
 
 # %% tags=["notebook-only"]
-if repository := "":  # on Colab, the address that you would `git clone`
-    import os
+import sys
 
-    os.system(f"git clone -q --depth 1 {repository} genre; pip install -q -e genre")
-    os.chdir("genre")
+if "google.colab" in sys.modules:  # get this project, and what Colab lacks of what it needs
+    import shlex
+    import tomllib
+    from pathlib import Path
+
+    repository = ""  # the address that you would `git clone`
+    assert repository, "put the address of this project between the quotes above"
+    # !test -d genre || git clone -q --depth 1 "{repository}" genre
+    project = tomllib.loads(Path("genre/pyproject.toml").read_text())["project"]
+    needs = shlex.join(project["dependencies"])
+    # %pip install -q {needs}
+    sys.path.insert(0, str(Path("genre").absolute()))
 
 # %% tags=["parameters"]
 profile = None  # "smoke", "demo", "laptop" or "paper"; by default $GENRE_PROFILE, or "demo"
