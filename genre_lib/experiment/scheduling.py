@@ -54,6 +54,8 @@ def fit_runs(runs, store, runs_dir="runs", progress=True, jobs=None):
     kept, reasons = KeptRuns(Path(runs_dir).resolve(), store.fingerprint), {}
     results = kept.load_all(runs)
     jobs, missing = jobs or _wanted_jobs(), [run for run in runs if run not in results]
+    if _in_workers(jobs):
+        missing.sort(key=_cost, reverse=True)  # a long run that begins last would run alone
     look = {"total": len(runs), "initial": len(results), "desc": "Runs", "unit": "run"}
     # The mean speed, because parallel runs end together.
     bar = progress_bar(**look, smoothing=0, main=True, progress=progress)
@@ -78,6 +80,15 @@ def fit_runs(runs, store, runs_dir="runs", progress=True, jobs=None):
     return {run: results[run] for run in runs if run in results}
 
 
+def _in_workers(jobs):
+    return jobs > 1 or bool(os.environ.get("GENRE_SCHEDULER"))
+
+
+def _cost(run):
+    """Guess how long a run takes, in epochs of the normal phase."""
+    return run.epochs * (2 if run.phase.accumulates or run.phase.whole_batch else 1)
+
+
 def _wanted_jobs():
     wanted = os.environ.get("GENRE_JOBS") or "1"
     if not wanted.isdecimal() or int(wanted) < 1:
@@ -87,7 +98,7 @@ def _wanted_jobs():
 
 def _attempts(runs, store, kept, bar, jobs):
     """Yield each run when it is done and, if it failed, the reason."""
-    if runs and (jobs > 1 or os.environ.get("GENRE_SCHEDULER")):
+    if runs and _in_workers(jobs):
         yield from _attempts_in_workers(runs, store, kept, jobs)
         return
     for run in runs:

@@ -9,7 +9,17 @@ import pytest
 from distributed import LocalCluster
 from tones import TINY
 
-from genre_lib.experiment import NORMAL, KeptRuns, Run, RunError, fit_run, fit_runs, models
+from genre_lib.experiment import (
+    ACCUMULATION,
+    NORMAL,
+    KeptRuns,
+    Run,
+    RunError,
+    fit_run,
+    fit_runs,
+    models,
+    scheduling,
+)
 
 RUNS = [Run(TINY, NORMAL, rotation) for rotation in range(2)]
 IMPOSSIBLE = Run(TINY, NORMAL, rotation=99)
@@ -143,3 +153,14 @@ def test_runs_that_are_kept_are_not_trained_again(here, tone_store, monkeypatch)
     break_networks(monkeypatch)
     runs_dir = here[RUNS[0]].folder.parents[3]
     assert_same(fit_runs(RUNS, tone_store, runs_dir, progress=False), here)
+
+
+def test_the_longest_runs_begin_first(tone_store, tmp_path, monkeypatch):
+    begun = []
+    monkeypatch.setattr(
+        scheduling, "side_by_side", lambda work, runs, jobs: [*map(begun.append, runs)] and []
+    )
+    long = dataclasses.replace(NORMAL, name="long", epochs=99)
+    runs = [*RUNS, Run(TINY, ACCUMULATION, 0), Run(TINY, long, 0)]
+    assert fit_runs(runs, tone_store, tmp_path, progress=False, jobs=2) == {}
+    assert begun == [runs[3], runs[2], runs[0], runs[1]]
