@@ -16,6 +16,8 @@ from .network import GradientAccumulationModel as GradientAccumulationModel
 from .network import Res1D as Res1D
 from .network import build_resnet1d as build_resnet1d
 from .results import compare as compare
+from .workspace import classify as classify
+from .workspace import open_network as open_network
 from .workspace import open_published as open_published
 from .workspace import open_workspace as open_workspace
 from .workspace import publish as publish

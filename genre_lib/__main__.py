@@ -32,6 +32,7 @@ def _known(context, parameter, profile):
     return profile
 
 
+_PATH = click.Path(path_type=Path)
 _profile = click.option(
     "--profile",
     metavar="|".join([*PROFILES, "FILE.toml"]),
@@ -86,12 +87,22 @@ def _show_own_warnings():
 @_profile
 @_data
 @click.option("--out", required=True, help="Folder for the results.")
-def publish(profile, data, out):
-    """Copy the results behind a report into a folder for git, without audio and weights."""
+@click.option(
+    "--release",
+    metavar="RUN",
+    multiple=True,
+    help="Also release the network of a run, such as normal-rotation-0-seed-0, with a model card; "
+    "may be repeated.  [default: those that are already released in the folder]",
+)
+def publish(profile, data, out, release):
+    """Copy the results behind a report into a folder for git, without audio."""
+    from genre_lib.results import model_cards
     from genre_lib.workspace import open_workspace, publish
+    from genre_lib.workspace.publishing import released_names
 
     try:
-        facts = publish(open_workspace(profile, data), out)
+        workspace = open_workspace(profile, data)
+        facts = publish(workspace, out, model_cards(workspace, release or released_names(out)))
     except (ValueError, OSError) as error:
         sys.exit(f"genre_lib publish: {error}")
     runs = facts["runs"]
@@ -116,13 +127,50 @@ def site(results, out):
     click.echo(f"{index}\nOpen it in a browser, or copy its folder to a web host.")
 
 
+@main.command()
+@click.argument("songs", metavar="SONG...", nargs=-1, required=True, type=_PATH)
+@click.option("--network", metavar="DIR", help="Folder of a released network.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
+@click.option(
+    "--plot",
+    metavar="PNG",
+    type=_PATH,
+    help="Draw the probabilities over the song; several songs make out-1.png, out-2.png ...",
+)
+def classify(songs, network, as_json, plot):
+    """Name the genre of songs: audio files, or folders of them. Exits with 2 if one fails."""
+    if plot and plot.suffix.lower() != ".png":
+        raise click.BadParameter(f"{plot}: expected a name that ends in .png.", param_hint="--plot")
+    from genre_lib.workspace.classifying import caution, classify_all, draw
+
+    classified, failed = [], []
+    try:
+        for name, found in classify_all(songs, network):
+            if is_bad := isinstance(found, str):
+                failed.append({"file": name, "reason": found})
+            else:
+                classified.append(found)
+            if is_bad or not as_json:
+                click.echo(f"{name}: {found}", err=is_bad)
+        if plot:
+            draw(classified, plot)
+    except (ValueError, OSError) as error:
+        sys.exit(f"genre_lib classify: {error}")
+    if as_json:
+        songs = [song.to_dict() for song in classified]
+        click.echo(json.dumps({"songs": songs, "failed": failed}))
+    elif classified:
+        click.echo(caution(classified[0].table.columns))
+    sys.exit(2 if failed else 0)
+
+
 @main.group()
 def data():
     """Fetch GTZAN, or check a folder of music before training on it."""
 
 
 @data.command()
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="DIR", type=_PATH)
 @click.option("--url", help="Address of the archive (.tar.gz).  [default: a mirror of GTZAN]")
 @click.option("--checksum", help="MD5 or SHA-256 of the archive.  [default: GTZAN's]")
 def fetch(folder, url, checksum):
@@ -141,7 +189,7 @@ def fetch(folder, url, checksum):
 
 
 @data.command()
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="DIR", type=_PATH)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
 def check(folder, as_json):
     """Check the audio in DIR. Exits with status 0 if it can be trained on, otherwise with 1."""

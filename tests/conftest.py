@@ -1,4 +1,4 @@
-"""What the tests share: a corpus of tones and its store, and the real excerpts if at hand."""
+"""What the tests share: a corpus of tones, a small network, and the real excerpts if at hand."""
 
 from pathlib import Path
 
@@ -20,6 +20,15 @@ def gtzan_mini():
 
 
 @pytest.fixture(scope="session")
+def gtzan_four():
+    """The folder of the 400 real excerpts of four genres."""
+    folder = SHARED / "gtzan_four"
+    if not folder.is_dir():
+        pytest.skip("the real excerpts are not on this machine")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def tone_folder(tmp_path_factory):
     """Two genres of seven 3 s tracks: low tones and high tones. Not to be changed."""
     return write_tones(tmp_path_factory.mktemp("tones"))
@@ -35,6 +44,25 @@ def tone_corpus(tone_folder):
 def tone_store(tone_corpus, tmp_path_factory):
     """The store of its audio. Not to be changed."""
     return build_store(tone_corpus, tmp_path_factory.mktemp("cache"), progress=False)
+
+
+@pytest.fixture(scope="session")
+def small_network():
+    """A function that builds a network which compiles in a second."""
+
+    import keras
+
+    def build(window, n_classes, dropout=0, **_):
+        inputs = keras.Input((window, 1), dtype="int16")
+        x = keras.layers.Rescaling(1 / 2**15)(inputs)
+        x = keras.layers.Conv1D(8, 64, strides=32, activation="relu")(x)
+        x = keras.layers.BatchNormalization(momentum=0.9)(x)
+        x = keras.layers.GlobalAveragePooling1D()(x)
+        if dropout:
+            x = keras.layers.Dropout(dropout)(x)
+        return keras.Model(inputs, keras.layers.Dense(n_classes, activation="softmax")(x))
+
+    return build
 
 
 @pytest.fixture

@@ -159,14 +159,14 @@ def _list_tracks(folder):
             f"{folder}: {found}. Expected the folder with GTZAN's genre folders in it; "
             "check the path, or leave DATA empty to use the demo corpus."
         )
-    paths = list(_audio_files(folder))
+    paths = list(audio_files(folder))
     root, genres, rows = _genre_root(folder, {path.parent for path in paths}), {}, []
     for path in paths:
         name, *below = path.relative_to(root).with_suffix("").parts
         name = _genre_name(_text(name))
         genre = genres.setdefault(name.casefold(), name)
         track_id = _track_id(genre, name, "/".join(map(_text, below)))
-        file = _line(path.relative_to(folder).as_posix())
+        file = as_line(path.relative_to(folder).as_posix())
         # The absolute path, with links unresolved: decoders also go by the suffix.
         rows.append((track_id, genre, file, str(path.absolute())))
     tracks = pd.DataFrame(rows, columns=["track_id", "genre", "file", "path"])
@@ -175,7 +175,7 @@ def _list_tracks(folder):
     return tracks
 
 
-def _audio_files(folder, above=()):
+def audio_files(folder, above=()):
     """Yield all files in and below a folder whose names have an audio suffix."""
     place = folder.resolve()
     if place in above:  # a link to a folder that it lies in
@@ -192,7 +192,7 @@ def _audio_files(folder, above=()):
         if path.name.startswith("." if not is_folder else (".", "_")):
             continue
         if is_folder:
-            yield from _audio_files(path, (*above, place))
+            yield from audio_files(path, (*above, place))
         elif path.suffix.lower() in AUDIO_SUFFIXES:
             yield path
 
@@ -237,15 +237,15 @@ def _share_folders(one, other):
 
 
 def _listed(names):
-    return ", ".join([*map(_line, sorted(names)[:5]), "..."][: len(names)])
+    return ", ".join([*map(as_line, sorted(names)[:5]), "..."][: len(names)])
 
 
 def _text(name):
-    """Return a file name as `_line` does, in normalised Unicode."""
-    return unicodedata.normalize("NFC", _line(name))
+    """Return a file name as `as_line` does, in normalised Unicode."""
+    return unicodedata.normalize("NFC", as_line(name))
 
 
-def _line(name):
+def as_line(name):
     """Return a file name as one line of text, with escapes for what is not text."""
     decoded = os.fsencode(name).decode("utf-8", "backslashreplace")
     return "".join(

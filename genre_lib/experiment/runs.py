@@ -32,6 +32,11 @@ class Run:
         return f"{self.phase.name}, rotation {self.rotation + 1}, seed {self.seed}"
 
     @property
+    def slug(self):
+        """Its name among the runs of a profile, for a folder: ``"normal-rotation-0-seed-0"``."""
+        return f"{self.phase.name}-rotation-{self.rotation}-seed-{self.seed}"
+
+    @property
     def epochs(self):
         """The maximum number of epochs."""
         return self.phase.epochs or self.profile.epochs

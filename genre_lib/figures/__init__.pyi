@@ -10,6 +10,7 @@ from .results import accuracies as accuracies
 from .results import accuracy_by_data as accuracy_by_data
 from .results import accuracy_by_rotation as accuracy_by_rotation
 from .results import confusion_matrices as confusion_matrices
+from .results import genres_over_time as genres_over_time
 from .results import joined_segments as joined_segments
 from .results import learning_curves as learning_curves
 from .results import reliability_diagrams as reliability_diagrams

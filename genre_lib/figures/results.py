@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator, PercentFormatter
 
 from genre_lib.figures.style import BLUE, ORANGE, WIDTH, styled, subplots
 
@@ -181,6 +181,43 @@ def joined_segments(by_count, by_rule) -> Figure:
     right.set(title="By rule, all segments", xlabel="rule", xlim=(-0.6, len(rows) - 0.4))
     right.grid(visible=False, axis="x")
     right.yaxis.set_major_formatter(PercentFormatter(1))
+    return figure
+
+
+@styled
+def genres_over_time(table, window, title) -> Figure:
+    """Draw how probable the genres are over a song, a row per genre; darker is more probable.
+
+    At any moment, it is the mean over the segments that contain it.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame from `genre_lib.classify`, a row per segment and a column per genre
+    window : float, length of a segment in seconds; the next begins a quarter of it later
+    title : str
+
+    Examples
+    --------
+    >>> figure = genres_over_time(song.table, song.window, "A song")  # doctest: +SKIP
+    """
+    # A moment is in four segments, except near the ends.
+    moments = table.reset_index(drop=True).reindex(range(len(table) + 3))
+    shown = moments.rolling(4, min_periods=1).mean()
+    duration, names = len(shown) * window / 4, table.columns
+    # More columns than a screen has would not be averaged when they are drawn, but left out.
+    shown = shown.groupby(shown.index * min(len(shown), 1000) // len(shown)).mean()
+    figure, axis = subplots(figsize=(WIDTH, 1 + 0.32 * len(names)))
+    look = {"cmap": "Blues", "vmin": 0, "vmax": 1, "aspect": "auto", "interpolation": "nearest"}
+    image = axis.imshow(shown.T, extent=(0, duration, len(names) - 0.5, -0.5), **look)
+    figure.colorbar(image, ax=axis, label="probability", pad=0.01, format=PercentFormatter(1))
+    labels = [f"{name}  {share:.0%}" for name, share in table.mean().items()]
+    axis.set_yticks(range(len(names)), labels)
+    axis.hlines(np.arange(1, len(names)) - 0.5, 0, duration, color="0.8", linewidth=0.8)
+    ticks = (seconds for seconds in (1, 5, 10, 30, 60, 300) if duration <= 12 * seconds)
+    axis.xaxis.set_major_locator(MultipleLocator(next(ticks, 600)))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda s, _: f"{s // 60:.0f}:{s % 60:02.0f}"))
+    axis.set(title=title, xlabel="time / min:s")
+    axis.grid(False)
     return figure
 
 

@@ -7,6 +7,7 @@ from . import wording as wording
 from .calibration import confidences as confidences
 from .calibration import reliability as reliability
 from .calibration import summarize_calibration as summarize_calibration
+from .card import model_cards as model_cards
 from .data import by_training_size as by_training_size
 from .data import compare_improved as compare_improved
 from .data import on_baselines as on_baselines

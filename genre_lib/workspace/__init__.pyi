@@ -1,3 +1,5 @@
+from .classifying import Classification as Classification
+from .classifying import classify as classify
 from .listening import play as play
 from .listening import play_samples as play_samples
 from .opening import choose_profile as choose_profile
@@ -5,4 +7,5 @@ from .opening import open_workspace as open_workspace
 from .published import open_published as open_published
 from .publishing import PublicationError as PublicationError
 from .publishing import publish as publish
+from .released import open_network as open_network
 from .workspace import Workspace as Workspace

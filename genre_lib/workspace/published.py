@@ -10,7 +10,14 @@ from genre_lib.corpus.tracks import fingerprint, genre_names, usable
 from genre_lib.experiment.profiles import Profile
 from genre_lib.files import ROOT, checksum
 from genre_lib.workspace.derived import read_derived, read_table
-from genre_lib.workspace.publishing import FACTS, FAULTS, FORMAT, PublicationError, list_files
+from genre_lib.workspace.publishing import (
+    FACTS,
+    FAULTS,
+    FORMAT,
+    NETWORKS,
+    PublicationError,
+    list_files,
+)
 from genre_lib.workspace.workspace import Workspace
 
 _AGAIN = "Publish the results again (make publish), or get a new copy of the folder."
@@ -141,7 +148,8 @@ def _check_files(folder, checksums):
                 f"{folder / name}: is not the file that was published (SHA-256 {found[:12]}…, "
                 f"expected {expected[:12]}…). {_AGAIN}"
             )
-    foreign = [name for name in list_files(folder / "runs", folder) if name not in checksums]
+    places = list_files(folder / "runs", folder) + list_files(folder / NETWORKS, folder)
+    foreign = [name for name in places if name not in checksums]
     if foreign:
         raise PublicationError(
             f"{folder / foreign[0]}: was not published with these results. Remove it. {_AGAIN}"

@@ -1,9 +1,13 @@
-"""Publish results without audio and without weights.
+"""Publish results without audio and, but for released networks, without weights.
 
 A published folder holds ``results.json`` (a description, and the checksum of every other file),
 ``corpus.csv`` (the tracks), ``recordings.csv`` and ``distortions.csv`` (what the detectors found),
 and ``runs/``, laid out as runs are kept: their facts, histories and predictions, and in
 ``derived/`` what notebooks computed from audio or weights. `published` opens it.
+
+A released network has a folder in ``networks/``: ``model.keras``, without the state of its
+optimizer, ``config.json`` (what a prediction needs besides) and ``README.md``, its model card,
+named as the Hugging Face Hub expects it. `released` opens it.
 """
 
 import dataclasses
@@ -12,24 +16,27 @@ import shutil
 from pathlib import Path
 
 from genre_lib import provenance
-from genre_lib.experiment.kept import KeptRuns
+from genre_lib.experiment.kept import KeptRuns, load_network
 from genre_lib.files import checksum, whole_folder
+from genre_lib.waveform import SAMPLE_RATE
 from genre_lib.workspace.derived import write_table
 
 FORMAT = 1
 FACTS = "results.json"
 FAULTS = ("recordings", "distortions")
+NETWORKS, NETWORK, CONFIG, _CARD = "networks", "model.keras", "config.json", "README.md"
 
 
 class PublicationError(ValueError):
     """Results cannot be published or opened; the message names what is wrong."""
 
 
-def publish(workspace, out):
+def publish(workspace, out, cards=None):
     """Copy what a report has kept to the folder `out`, and return the facts in ``results.json``.
 
     Earlier results in the folder are replaced once the new ones are complete; other files stay.
-    Runs may be missing or have failed.
+    Runs may be missing or have failed. `cards` names the runs whose networks are released: a dict
+    of Run to str, from `genre_lib.results.model_cards`; the first is used by default.
     """
     out, planned = Path(out).expanduser().resolve(), workspace.planned()
     place, kept = workspace.kept.profile_folder(workspace.profile), workspace.kept.load_all(planned)
@@ -59,11 +66,41 @@ def publish(workspace, out):
         for run in failures:
             workspace.kept.copy_failure(run, published)
         facts = _describe(workspace, len(planned), len(kept), len(failures))
+        facts["networks"] = [run.slug for run in cards or ()]
+        for run, card in (cards or {}).items():
+            _release(workspace, run, card, beside / NETWORKS / run.slug)
         facts["sha256"] = {name: checksum(beside / name) for name in list_files(beside)}
         (beside / FACTS).write_text(json.dumps(facts, indent=2) + "\n")
         others = out.iterdir() if out.exists() else []
         _copy([p for p in others if p.is_file() and not (beside / p.name).exists()], beside)
     return facts
+
+
+def released_names(out):
+    """List the names of the networks that are already released in a folder, if there are any."""
+    try:
+        return json.loads((Path(out).expanduser() / FACTS).read_text()).get("networks", [])
+    except (OSError, ValueError):
+        return []
+
+
+def _release(workspace, run, card, folder):
+    import keras  # here, because everything else is published without it
+
+    network = load_network(workspace.kept.load(run))
+    folder.mkdir(parents=True)
+    # Without the optimizer, whose state takes two thirds of the file.
+    keras.Model(network.inputs, network.outputs).save(folder / NETWORK)
+    config = {
+        "run": workspace.kept.place(run).relative_to(workspace.runs_dir).as_posix(),
+        "genres": workspace.genres,
+        "window": run.profile.window,
+        "hop": run.profile.hop,
+        "sample_rate": SAMPLE_RATE,
+        "sha256": checksum(folder / NETWORK),
+    }
+    (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
+    (folder / _CARD).write_text(card, encoding="utf-8")
 
 
 def _copy(paths, folder):
@@ -74,7 +111,7 @@ def _copy(paths, folder):
 
 def _describe(workspace, planned, kept, failed):
     return {
-        "what": "results of genre_lib, published without audio and without weights",
+        "what": "results of genre_lib, published without audio",
         "format": FORMAT,
         "profile": dataclasses.asdict(workspace.profile),
         "corpus": {

@@ -7,6 +7,7 @@ from genre_lib.figures import (
     accuracy_by_data,
     accuracy_by_rotation,
     confusion_matrices,
+    genres_over_time,
     joined_segments,
     learning_curves,
     reliability_diagrams,
@@ -130,3 +131,22 @@ def test_a_baseline_has_no_accuracy_of_segments():
     segments, tracks = accuracies(compared).axes[0].containers
     assert np.isnan(segments[0].get_xdata()[1])
     assert list(tracks[0].get_xdata()) == [0.5, 0.5]
+
+
+@pytest.mark.parametrize(("segments", "last"), [(1, "0:05"), (45, "1:00"), (3000, "60:00")])
+def test_a_song_has_a_row_per_genre_and_its_time_in_minutes(segments, last, texts):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.dirichlet([1, 1, 1], segments), columns=["$a$", "b", "c"])
+    figure = genres_over_time(table, 5.0, "a $song$")
+    assert {"a $song$", "time / min:s", "probability", "0:00", last} <= texts(figure)
+    axis = figure.axes[0]
+    (image,) = axis.get_images()
+    assert image.get_extent()[1] == pytest.approx(1.25 * (segments + 3))
+    shown = np.asarray(image.get_array())
+    assert shown.shape == (3, min(segments + 3, 1000))
+    np.testing.assert_allclose(shown.sum(axis=0), 1)
+    if segments == 45:  # of the fifth moment, the segments that contain it
+        np.testing.assert_allclose(shown[:, 4], table[1:5].mean())
+    shares = [f"{name}  {table[name].mean():.0%}" for name in table]
+    assert [label.get_text() for label in axis.get_yticklabels()] == shares
+    assert len(axis.get_xticklabels()) < 16

@@ -7,9 +7,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from tones import TINY
+import soundfile
+from tones import TINY, write_tones
 
-from genre_lib.experiment import ACCUMULATION, l2_phase
+from genre_lib.experiment import ACCUMULATION, NORMAL, Run, l2_phase
+from genre_lib.results import model_cards
 from genre_lib.workspace import open_workspace, publish
 
 PROFILE = dataclasses.replace(TINY, l2_lambdas=(0.01, 0.001))
@@ -22,21 +24,26 @@ def keep_run():
     return keep
 
 
-def keep(workspace, run):
-    segments = workspace.store.segments(window=PROFILE.window, max_segments=1)
+def draw(segments):
+    """Draw probabilities."""
+    drawn = np.random.default_rng(0).random((len(segments), 2), dtype=np.float32)
+    return drawn / drawn.sum(axis=1, keepdims=True)
+
+
+def save(path):
+    path.write_bytes(b"weights")
+
+
+def keep(workspace, run, max_segments=1, predict=draw, save_model=save):
+    segments = workspace.store.segments(window=PROFILE.window, max_segments=max_segments)
     segments = segments.assign(split=np.where(segments.index % 2, "test", "valid"))
-    drawn = np.random.default_rng(run.rotation).random((len(segments), 2), dtype=np.float32)
     facts = {"rotation": run.rotation, "seed": run.seed, "seconds": 36.0, "commit": "0123456789"}
     facts |= {"machine": {"system": "Linux"}, "versions": {"keras": "3.0"}}
     columns = ("loss", "accuracy", "val_loss", "val_accuracy", "seconds")
     history = pd.DataFrame({"epoch": [1], **dict.fromkeys(columns, 0.5)})
+    probabilities = predict(segments)
     segments = segments[["split", "track_id", "segment", "label"]]
-    probabilities = drawn / drawn.sum(axis=1, keepdims=True)
-
-    def save(path):
-        path.write_bytes(b"weights")
-
-    workspace.kept.save(run, facts, history, segments, probabilities, save)
+    workspace.kept.save(run, facts, history, segments, probabilities, save_model)
 
 
 @pytest.fixture(scope="session")
@@ -65,3 +72,40 @@ def folder(workspace, tmp_path):
     """The published results of the workspace."""
     publish(workspace, tmp_path / "results")
     return tmp_path / "results"
+
+
+@pytest.fixture(scope="session")
+def music(tmp_path_factory):
+    """Two genres of seven 5 s tracks, which become louder: no segment is like another."""
+    folder = write_tones(tmp_path_factory.mktemp("songs"), seconds=5.0)
+    for path in folder.rglob("*.wav"):
+        samples, rate = soundfile.read(path)
+        soundfile.write(path, samples * np.linspace(0.1, 1, len(samples)), rate)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def networked(music, small_network, tmp_path_factory):
+    """A workspace with one run, which has a network that nobody trained."""
+    workspace = open_workspace(PROFILE, music, tmp_path_factory.mktemp("released"))
+    network, numbers = small_network(PROFILE.window, 2), np.random.default_rng(0)
+    for weight in network.trainable_weights:  # so that probabilities differ
+        weight.assign(numbers.normal(0, 0.7, weight.shape))
+    network.compile("adam", "sparse_categorical_crossentropy")
+    network.optimizer.build(network.trainable_variables)
+
+    def predict(segments):
+        samples = workspace.store.read(segments["start"], PROFILE.window)
+        return network.predict(samples, verbose=0)
+
+    keep(workspace, Run(PROFILE, NORMAL, 0), 2, predict, network.save)
+    workspace.derived("levels", lambda: pd.DataFrame({"level": [0.1]}))
+    return workspace
+
+
+@pytest.fixture(scope="session")
+def released(networked, tmp_path_factory):
+    """The folder of its network, released in published results."""
+    name, out = "normal-rotation-0-seed-0", tmp_path_factory.mktemp("published") / "results"
+    publish(networked, out, model_cards(networked, [name]))
+    return out / "networks" / name
