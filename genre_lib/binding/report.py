@@ -8,6 +8,8 @@ import shlex
 import time
 from pathlib import Path
 
+import nbformat
+
 from genre_lib import provenance
 from genre_lib.binding.execution import ReportError, run_notebooks
 from genre_lib.binding.markdown import bind
@@ -51,7 +53,7 @@ def make_report(profile=None, data=None, out="report/build", home=None):
     >>> page, pdf = make_report("demo")  # doctest: +SKIP
     """
     begin = time.monotonic()
-    notebooks = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+    notebooks = list_notebooks()
     if not notebooks:
         raise ReportError(
             f"{ROOT}: no notebooks found. The report is made from them, and an installed package "
@@ -96,6 +98,16 @@ def make_report(profile=None, data=None, out="report/build", home=None):
     for command, purpose in suggest(workspace, data, profile):
         print(f"  {command}   # {purpose}")
     return bound
+
+
+def list_notebooks():
+    """List the notebooks that are for the report: they have a cell that it shows."""
+
+    def is_shown(cell):
+        return "notebook-only" not in cell.metadata.get("tags", ())
+
+    found = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+    return [path for path in found if any(map(is_shown, nbformat.read(path, as_version=4).cells))]
 
 
 @contextlib.contextmanager

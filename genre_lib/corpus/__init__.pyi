@@ -1,6 +1,7 @@
 from .audio import AudioError as AudioError
 from .audio import read_audio as read_audio
 from .demo import make_demo_corpus as make_demo_corpus
+from .demo import make_demo_song as make_demo_song
 from .descriptors import describe_tracks as describe_tracks
 from .download import DownloadError as DownloadError
 from .download import fetch_gtzan as fetch_gtzan

@@ -58,6 +58,18 @@ def make_demo_corpus(folder, tracks_per_genre=24, seconds=9.0, seed=0, progress=
     return read_truth(folder)
 
 
+def make_demo_song(path, genres=("classical", "metal"), seconds=20.0, seed=0):
+    """Write a synthetic song, played as each of these genres in turn, and return its path.
+
+    Examples
+    --------
+    >>> song = make_demo_song("song.wav", seconds=10)  # doctest: +SKIP
+    """
+    parts = [_play(seed, genre, 0, seconds, _rng(seed, genre, 0)) for genre in genres]
+    _save(Path(path), np.concatenate(parts))
+    return path
+
+
 def read_truth(folder):
     """Read the faults planted in a demo corpus, as `make_demo_corpus` returned them."""
     return pd.read_csv(Path(folder) / "truth.csv", dtype=str, keep_default_na=False)

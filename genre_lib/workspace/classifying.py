@@ -51,9 +51,10 @@ class Classification:
         """What the network says, and what it cannot know, in two sentences of plain text."""
         most = (self.table.idxmax(axis=1) == self.genre).sum()
         return (
-            f"The network takes {as_line(self.path.name)} for {self.genre}: a probability of "
-            f"{self.probabilities.iloc[0]:.0%} on average, and the most probable genre in {most} "
-            f"of {len(self.table)} segments of {self.window:.1f} s. {caution(self.table.columns)}"
+            f"The network takes {as_line(self.path.name)} for {self.genre}, with a mean "
+            f"probability of {self.probabilities.iloc[0]:.0%}; it is the most probable genre in "
+            f"{most} of {len(self.table)} segments of {self.window:.1f} s. "
+            f"{caution(self.table.columns)}"
         )
 
     def __str__(self):
@@ -80,8 +81,8 @@ class Classification:
 def caution(genres):
     """Say that a network knows no other genres than these."""
     return (
-        f"It knows {len(genres)} genres and no others ({', '.join(genres)}): a song of any other "
-        "genre is given one of these names, too."
+        f"The network knows {len(genres)} genres and no others ({', '.join(genres)}): a song of "
+        "any other genre is given one of these names, too."
     )
 
 

@@ -8,10 +8,11 @@ from unittest.mock import Mock
 
 import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 from pages import Page
 
 from genre_lib.binding import ReportError, make_report
-from genre_lib.binding.report import describe, identify, suggest
+from genre_lib.binding.report import describe, identify, list_notebooks, suggest
 from genre_lib.experiment import ACCUMULATION, NORMAL, get_profile
 from genre_lib.files import ROOT
 from genre_lib.results import accuracy, pool
@@ -211,6 +212,19 @@ def test_another_profile_than_that_of_the_results_is_refused(tmp_path):
     results = ROOT / "report" / "published" / "gtzan_four"
     with pytest.raises(ValueError, match=r"'paper': the results in .* have the profile 'laptop'"):
         make_report("paper", results, tmp_path / "out")
+
+
+def test_a_notebook_of_which_the_report_shows_nothing_is_not_run(tmp_path, monkeypatch):
+    names = [path.stem for path in list_notebooks()]
+    assert names == sorted(names)
+    others = {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")} - {*names}
+    assert others == {"10_try_your_own_song"}
+    monkeypatch.setattr("genre_lib.binding.report.ROOT", tmp_path)
+    (tmp_path / "notebooks").mkdir()
+    cells = [new_code_cell("1", metadata={"tags": ["notebook-only"]}), new_code_cell("2")]
+    for name, count in {"1_none": 1, "2_some": 2}.items():
+        nbformat.write(new_notebook(cells=cells[:count]), tmp_path / "notebooks" / f"{name}.ipynb")
+    assert [path.stem for path in list_notebooks()] == ["2_some"]
 
 
 def test_a_package_without_notebooks_says_so_before_it_writes_anything(tmp_path, monkeypatch):

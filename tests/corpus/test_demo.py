@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from genre_lib.corpus import AudioError, make_demo_corpus, read_audio
+from genre_lib.corpus import AudioError, make_demo_corpus, make_demo_song, read_audio
 from genre_lib.corpus.demo import read_truth
 from genre_lib.waveform import FULL_SCALE, SAMPLE_RATE
 
@@ -33,6 +33,12 @@ def test_ten_genres_of_whole_tracks(folder):
             info = soundfile.info(path)
             found = (info.samplerate, info.channels, info.subtype, info.frames)
             assert found == (SAMPLE_RATE, 1, "PCM_16", 8 * SAMPLE_RATE)
+
+
+def test_a_song_is_played_by_the_bands_of_the_corpus_in_turn(folder, tmp_path):
+    song = read_audio(make_demo_song(tmp_path / "song.wav", ("jazz", "pop"), seconds=8.0))
+    for samples, genre in zip(np.split(song, 2), ("jazz", "pop"), strict=True):
+        np.testing.assert_array_equal(samples, audio_of(folder, f"{genre}.00000"))
 
 
 def test_the_planted_faults_are_there(folder):
