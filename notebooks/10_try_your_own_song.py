@@ -16,6 +16,8 @@
 # %% [markdown] tags=["notebook-only"]
 # # 10. Try your own song
 #
+# <a href="https://colab.research.google.com/github/"><img src="https://colab.research.google.com/assets/colab-badge.svg" alt="Open in Colab"></a>
+#
 # **What you will do.** Let a released network name the genre of a song, and see how its answer changes from
 # the beginning of the song to the end.
 #
@@ -27,11 +29,20 @@
 # Colab if you run it there.
 
 # %% tags=["notebook-only"]
-if repository := "":  # on Colab, the address that you would `git clone`
-    import os
+import sys
 
-    os.system(f"git clone -q --depth 1 {repository} genre; pip install -q -e genre")
-    os.chdir("genre")
+if "google.colab" in sys.modules:  # get this project, and what Colab lacks of what it needs
+    import shlex
+    import tomllib
+    from pathlib import Path
+
+    repository = ""  # the address that you would `git clone`
+    assert repository, "put the address of this project between the quotes above"
+    # !test -d genre || git clone -q --depth 1 "{repository}" genre
+    project = tomllib.loads(Path("genre/pyproject.toml").read_text())["project"]
+    needs = shlex.join(project["dependencies"])
+    # %pip install -q {needs}
+    sys.path.insert(0, str(Path("genre").absolute()))
 
 # %% [markdown] tags=["notebook-only"]
 # ## Choose a song
