@@ -87,9 +87,9 @@ if not song:
 from genre_lib.display import escape_markdown, show_figure, show_table, show_text
 from genre_lib.workspace import classify, open_network
 
-network = open_network(network)
+released = open_network(network)
 show_text(
-    f"The network *{network.folder.name}* knows **{len(network.genres)} genres** and no others."
+    f"The network *{released.folder.name}* knows **{len(released.genres)} genres** and no others."
 )
 
 # %% [markdown] tags=["notebook-only"]
@@ -100,7 +100,7 @@ show_text(
 # all segments is its answer.
 
 # %% tags=["notebook-only", "nbval-ignore-output"]
-answer = classify(song, network)
+answer = classify(song, released)
 show_text(escape_markdown(answer.verdict))
 show_figure(
     answer.figure(),
@@ -116,7 +116,7 @@ show_figure(
 show_table(
     answer.table.iloc[::4].head(12).reset_index(),
     "Every fourth segment, up to twelve of them: where it begins, and the probability of each genre.",
-    formats={"begin / s": "{:.1f}"} | dict.fromkeys(network.genres, "{:.1%}"),
+    formats={"begin / s": "{:.1f}"} | dict.fromkeys(released.genres, "{:.1%}"),
 )
 
 # %% [markdown] tags=["notebook-only"]
