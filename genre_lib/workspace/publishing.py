@@ -13,6 +13,7 @@ named as the Hugging Face Hub expects it. `released` opens it.
 import dataclasses
 import json
 import shutil
+import zipfile
 from pathlib import Path
 
 from genre_lib import provenance
@@ -85,12 +86,8 @@ def released_names(out):
 
 
 def _release(workspace, run, card, folder):
-    import keras  # here, because everything else is published without it
-
-    network = load_network(workspace.kept.load(run))
     folder.mkdir(parents=True)
-    # Without the optimizer, whose state takes two thirds of the file.
-    keras.Model(network.inputs, network.outputs).save(folder / NETWORK)
+    _save_plain(load_network(workspace.kept.load(run)), folder / NETWORK)
     config = {
         "run": workspace.kept.place(run).relative_to(workspace.runs_dir).as_posix(),
         "genres": workspace.genres,
@@ -101,6 +98,19 @@ def _release(workspace, run, card, folder):
     }
     (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
     (folder / _CARD).write_text(card, encoding="utf-8")
+
+
+def _save_plain(network, path):
+    """Save a network without its optimizer, whose state is two thirds of it, and without a date."""
+    import keras  # here, because everything else is published without it
+
+    keras.Model(network.inputs, network.outputs, name="resnet1d").save(path)
+    with zipfile.ZipFile(path) as file:
+        parts = {name: file.read(name) for name in file.namelist()}
+    parts["metadata.json"] = json.dumps({"keras_version": keras.__version__}).encode()
+    with zipfile.ZipFile(path, "w") as file:
+        for name, part in parts.items():  # otherwise git would keep a copy for each publication
+            file.writestr(zipfile.ZipInfo(name), part, zipfile.ZIP_DEFLATED)
 
 
 def _copy(paths, folder):
