@@ -80,7 +80,7 @@ def test_a_notebook_cites_with_links_and_ends_with_a_list_of_what_it_cites(path)
         assert not lists
 
 
-def test_no_audio_is_committed():
+def test_neither_audio_nor_a_large_file_is_committed():
     listed = subprocess.run(
         ["git", "-C", ROOT, "ls-files", "-z"], capture_output=True, text=True, check=False
     )
@@ -88,6 +88,7 @@ def test_no_audio_is_committed():
         pytest.skip("not a git checkout")
     paths = [ROOT / name for name in listed.stdout.split("\0") if name]
     assert not [path for path in paths if path.suffix.lower() in AUDIO_SUFFIXES]
+    assert not [path for path in paths if path.exists() and path.stat().st_size > 5e6]
     for path in paths:
         if path.suffix in (".ipynb", ".html"):
             text = path.read_text()
