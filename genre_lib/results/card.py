@@ -63,9 +63,9 @@ The network is under the MIT licence, as is the code. {rights} The network holds
 and nothing can be played from it.
 """
 _GTZAN_RIGHTS = """\
-GTZAN has no licence: its excerpts were gathered from discs and radio around the year 2000 without
-recorded permission, and the rights in the recordings remain with their owners. Whether a network
-that was trained on them may be used commercially depends on the country; find out before you do."""
+GTZAN has no licence: its excerpts were gathered in 2000 and 2001 from discs, radio and microphones,
+without copyright permission, and the rights in the recordings remain with their owners. Whether a
+network that was trained on them may be used commercially depends on the country; find out first."""
 
 
 def model_cards(workspace, names):
@@ -130,15 +130,14 @@ def _scores(workspace, run, kept, parts):
     apart = test.index[test["artist"].notna() & ~test["artist"].isin(train["artist"]) & ~heard]
     if len(apart):
         found = scores["this network"]
-        scores["this network, artists that it was not trained on"] = found[
-            found["track_id"].isin(apart)
-        ]
+        name = "this network, known artists that it was not trained on"
+        scores[name] = found[found["track_id"].isin(apart)]
     phases = [run.phase, *workspace.protocol_phases(run.phase.train_partitions)]
     for phase in dict.fromkeys(phases):
         found = [result for other, result in kept.items() if other.phase == phase]
         if found and (len(found) > 1 or phase != run.phase):
-            label = f"{phase.label} (protocol {phase.protocol}), {count(len(found), 'network')}"
-            scores[label] = pool(found)
+            original = ", original protocol" * (phase.protocol == "original")
+            scores[f"{phase.label}{original}, {count(len(found), 'network')}"] = pool(found)
     return scores
 
 
@@ -211,6 +210,6 @@ def _limits(workspace, parts):
         yield "The tracks are synthetic: the numbers say nothing about music."
     if workspace.is_gtzan:
         yield (
-            "GTZAN's excerpts of 30 s were made before 2002, most of them in the USA or Europe. "
-            "Sturm (2012) doubts about a tenth of its labels, and some recordings are in it twice."
+            "GTZAN's excerpts of 30 s were gathered in 2000 and 2001. Sturm (2012) doubts about a "
+            "tenth of its labels, and some recordings are in it twice."
         )
