@@ -32,7 +32,7 @@ def _names(known):
     return expected, lambda names: _tuple(names, lambda name: name in list(known))
 
 
-_NAME = re.compile(r"(?!_)\w([\w .-]{0,58}(?!_)\w)?")
+_NAME = re.compile(r"(?!_)\w([\w.-]{0,58}(?!_)\w)?")
 _COUNTS = ("max_segments", "batch_size", "accumulated_batch_size", "micro_batch_size", "epochs")
 _AT_LEAST = f"{SHORTEST_WINDOW}, the shortest that the depth of the network allows"
 
@@ -42,7 +42,7 @@ _ROTATIONS = ("rotations", "other_rotations", "variant_rotations")
 _EXPECTED = {
     # Runs are kept in a folder of this name, and sentences name it in Markdown.
     "name": (
-        "1 to 60 letters, digits, spaces, hyphens, underscores and full stops, the first and the "
+        "1 to 60 letters, digits, hyphens, underscores and full stops, the first and the "
         "last a letter or digit",
         lambda name: isinstance(name, str) and _NAME.fullmatch(name),
     ),

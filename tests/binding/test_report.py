@@ -265,7 +265,7 @@ def test_the_home_of_a_report_is_not_that_of_the_next_call(tmp_path, monkeypatch
 
 
 def test_a_profile_from_a_file_reaches_kernels_and_provenance(tone_folder, tmp_path, monkeypatch):
-    (tmp_path / "my own.toml").write_text('base = "smoke"\nl2_lambdas = [0.001]\n')
+    (tmp_path / "my-own.toml").write_text('base = "smoke"\nl2_lambdas = [0.001]\n')
     monkeypatch.chdir(tmp_path)
     calls, given = [], {"data": tone_folder, "out": tmp_path / "out", "home": tmp_path}
     monkeypatch.setattr("genre_lib.workspace.Workspace.complete", lambda self: None)
@@ -273,18 +273,18 @@ def test_a_profile_from_a_file_reaches_kernels_and_provenance(tone_folder, tmp_p
     monkeypatch.setattr("genre_lib.binding.report.page_one", lambda _: {})
     monkeypatch.setattr("genre_lib.binding.report.run_notebooks", lambda *a: calls.append(a[2]))
     monkeypatch.setattr("genre_lib.binding.report.bind", lambda *_, **kw: calls.append(kw) or ())
-    make_report("my own.toml", **given)
+    make_report("my-own.toml", **given)
     parameters, bound = calls
     # Kernels run in another folder, and the file may change before they read it.
-    assert parameters["profile"] == {"base": "smoke", "name": "my own", "l2_lambdas": [0.001]}
+    assert parameters["profile"] == {"base": "smoke", "name": "my-own", "l2_lambdas": [0.001]}
     profile = open_workspace(parameters["profile"], tone_folder, tmp_path).profile
-    assert profile == get_profile(tmp_path / "my own.toml")
-    expected = 'base = "smoke"; name = "my own"; l2_lambdas = [0.001]'
-    assert dict(bound["provenance"])["Profile"] == f"my own ({profile.digest()}): {expected}"
+    assert profile == get_profile(tmp_path / "my-own.toml")
+    expected = 'base = "smoke"; name = "my-own"; l2_lambdas = [0.001]'
+    assert dict(bound["provenance"])["Profile"] == f"my-own ({profile.digest()}): {expected}"
 
 
 def test_after_a_report_with_a_profile_from_a_file_the_file_is_suggested(tone_folder, tmp_path):
-    file = tmp_path / "my own.toml"
+    file = tmp_path / "my-own.toml"
     file.write_text('base = "smoke"\n')
     for command, _ in suggest(open_workspace(file, tone_folder, tmp_path), tone_folder, file):
         assert any(word.endswith(f"PROFILE={file}") for word in shlex.split(command))

@@ -45,12 +45,12 @@ def test_a_number_is_the_same_choice_with_and_without_a_decimal_point(write):
 def test_a_path_may_be_relative_begin_with_a_tilde_and_come_from_an_editor_on_windows(
     write, tmp_path, monkeypatch
 ):
-    path = write(b'\xef\xbb\xbfbase = "demo"\r\nepochs = 3\r\n', "Größe 2.TOML")
+    path = write(b'\xef\xbb\xbfbase = "demo"\r\nepochs = 3\r\n', "Größe-2.TOML")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    for given in ("Größe 2.TOML", "~/Größe 2.TOML"):
+    for given in ("Größe-2.TOML", "~/Größe-2.TOML"):
         assert profile_path(given) == path
-        assert get_profile(given) == dataclasses.replace(DEMO, name="Größe 2", epochs=3)
+        assert get_profile(given) == dataclasses.replace(DEMO, name="Größe-2", epochs=3)
     assert profile_path("laptop") is profile_path(LAPTOP) is profile_path(None) is None
 
 
@@ -73,6 +73,7 @@ def test_a_path_may_be_relative_begin_with_a_tilde_and_come_from_an_editor_on_wi
         ('base = "laptop"\nseeds = [[0]]', "seeds="),
         ('base = "laptop"\nepochs = true', "epochs=True: expected a whole number from 1"),
         ('base = "laptop"\nrotations = "2"', "rotations='2': expected a whole number"),
+        ("base = \"laptop\"\nname = \"my own\"", "name=.my own.: expected 1 to 60 letters"),
         (f'base = "laptop"\nwidth = 1{"0" * 400}', "too large"),
         ('base = "laptop"\nname = "a/b"', "name='a/b': expected 1 to 60 letters"),
         ('base = "laptop"\nname = 3', "name=3: expected"),
