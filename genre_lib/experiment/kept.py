@@ -216,7 +216,8 @@ class KeptRuns:
         source, folder = self.place(run), target.place(run)
         folder.mkdir(parents=True)
         facts = json.loads((source / _FACTS).read_text())
-        facts["sha256_of_weights"] = facts["sha256"].pop(_WEIGHTS, None)
+        if _WEIGHTS in facts["sha256"]:  # a run that was published before has none
+            facts["sha256_of_weights"] = facts["sha256"].pop(_WEIGHTS)
         for name in (_HISTORY, _PREDICTIONS):
             shutil.copyfile(source / name, folder / name)
         (folder / _FACTS).write_text(json.dumps(facts, indent=2))

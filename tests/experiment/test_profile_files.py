@@ -73,7 +73,7 @@ def test_a_path_may_be_relative_begin_with_a_tilde_and_come_from_an_editor_on_wi
         ('base = "laptop"\nseeds = [[0]]', "seeds="),
         ('base = "laptop"\nepochs = true', "epochs=True: expected a whole number from 1"),
         ('base = "laptop"\nrotations = "2"', "rotations='2': expected a whole number"),
-        ("base = \"laptop\"\nname = \"my own\"", "name=.my own.: expected 1 to 60 letters"),
+        ('base = "laptop"\nname = "my own"', "name=.my own.: expected 1 to 60 letters"),
         (f'base = "laptop"\nwidth = 1{"0" * 400}', "too large"),
         ('base = "laptop"\nname = "a/b"', "name='a/b': expected 1 to 60 letters"),
         ('base = "laptop"\nname = 3', "name=3: expected"),
