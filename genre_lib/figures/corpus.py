@@ -53,7 +53,7 @@ def augmented_segments(heard) -> Figure:
     for axis, (title, samples) in zip(axes[:, 0], heard.items(), strict=True):
         draw_wave(axis, samples)
         axis.set(title=title[:1].upper() + title[1:], ylabel="amplitude")
-    axes[-1, 0].set_xlabel("time in the segment / s")
+    axes[-1, 0].set(xlabel="time in the segment / s", xlim=(0, len(samples) / SAMPLE_RATE))
     return figure
 
 

@@ -120,7 +120,8 @@ def hear_augmented(store, track_id, augmentation, window=WINDOW, epochs=3):
         mixed = [f"{share:.0%} {genre}" for share, genre in shares[::-1] if share >= 0.005]
         turned = ", inverted" if factor < 0 else ""
         text = f"epoch {epoch + 1}: from {(batches.starts[row] - first) / SAMPLE_RATE:.1f} s, "
-        text += f"{20 * np.log10(abs(factor)):+.1f} dB{turned}; {', '.join(mixed)}"
+        gain = f"{20 * np.log10(abs(factor)):+.1f} dB".replace("-", "\N{MINUS SIGN}")
+        text += f"{gain}{turned}; {', '.join(mixed)}"
         heard[text] = samples[place, :, 0]
         batches.on_epoch_end()
     return heard
