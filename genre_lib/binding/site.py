@@ -70,7 +70,7 @@ def _describe(workspace, name, cards):
     links = {"Report": f"{name}/index.html", "PDF": f"{name}/report.pdf"}
     links |= {f"Model card: {title}": address for title, address in cards}
     cells = [
-        [label, *(str(row[key]) for key in ("segments", "tracks", "test tracks"))]
+        [label, *(str(row[key] or "-") for key in ("segments", "tracks", "test tracks"))]
         for label, row in rows.iterrows()
     ]
     header = ["training", "accuracy per segment", "per track", "test tracks"]

@@ -8,29 +8,14 @@ from pages import Page
 
 from genre_lib.binding.site import make_site
 from genre_lib.files import ROOT
+from genre_lib.results.headline import summarize
 from genre_lib.workspace import PublicationError, open_published
-
-CARD = """---
-license: mit
----
-# A network for four genres
-
-Trained on [some results](../../report.pdf) without *artists* on both sides.
-
-| genre | recall |
-| --- | --- |
-| blues | 80% |
-"""
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     folder = tmp_path_factory.mktemp("published")
     shutil.copytree(ROOT / "report" / "published" / "gtzan_four", folder / "four & more")
-    card = folder / "four & more" / "networks" / "normal-1" / "README.md"
-    card.parent.mkdir(parents=True)
-    card.write_text(CARD)
-    (card.parent / "model.keras").write_bytes(b"weights")
     return folder
 
 
@@ -50,19 +35,22 @@ def site(results, tmp_path_factory):
         return make_site(results, tmp_path_factory.mktemp("build") / "site").parent
 
 
-def test_the_index_has_the_accuracies_of_each_publication(site):
+def test_the_index_has_the_accuracies_of_each_publication(site, results):
     page = Page((site / "index.html").read_text())
+    rows = summarize(open_published(results / "four & more")).rows
+    assert len(rows) >= 5
+    for name, row in rows.iterrows():
+        segments = "-" if row["segments"] is None else row["segments"]  # of a baseline
+        assert f"{name} {segments} {row['tracks']} {row['test tracks']}" in page.text
     assert "400 tracks of 4 genres (blues, classical, country, metal)" in page.text
     assert "profile laptop" in page.text
-    assert re.search(r"normal 77\.2% \[[^]]+\] 83\.6% \[[^]]+\] 134 L2", page.text)
     assert "four & more" in page.text
 
 
 def test_every_link_leads_to_a_page_of_the_site_and_nothing_is_loaded(site):
     pages = sorted(site.rglob("*.html"))
-    names = {path.relative_to(site).as_posix() for path in pages}
-    card = "four & more/networks/normal-1/index.html"
-    assert names == {"index.html", "four & more/index.html", card}
+    assert [path.relative_to(site).as_posix() for path in pages][-1] == "index.html"
+    assert len([path for path in pages if "networks" in path.parts]) >= 1
     reached = set()
     for path in pages:
         page = Page(path.read_text())
@@ -78,14 +66,17 @@ def test_every_link_leads_to_a_page_of_the_site_and_nothing_is_loaded(site):
     assert {*pages, site / "four & more" / "report.pdf"} <= reached
 
 
-def test_a_model_card_is_a_page_without_its_yaml_beside_its_network(site):
-    folder = site / "four & more" / "networks" / "normal-1"
+def test_a_model_card_is_a_page_without_its_yaml_beside_its_network(site, results):
+    card = next((results / "four & more" / "networks").glob("*/README.md"))
+    folder = site / card.parent.relative_to(results)
     page = Page((folder / "index.html").read_text())
-    assert "A network for four genres four & more" in page.text
-    assert "license" not in page.text
-    assert page.count("td") == 2
+    assert re.search("^# (.+)", card.read_text(), flags=re.MULTILINE)[1] in page.text
+    assert "library_name" in card.read_text()
+    assert "library_name" not in page.text
+    assert page.count("td") > 4
     assert "prefers-color-scheme: dark" in page.markup
-    assert (folder / "model.keras").read_bytes() == b"weights"
+    network = "model.keras"
+    assert (folder / network).read_bytes() == (card.parent / network).read_bytes()
 
 
 def test_the_published_results_stay_as_they_are(site, results):
