@@ -96,6 +96,9 @@ if workspace.has_audio:
 
 # %% [markdown]
 # ## What does each change add?
+#
+# Each change alone is compared with the normal phase, on the rotations that both ran; all together also under
+# the stricter protocols and with more training tracks.
 
 # %% tags=["nbval-ignore-output"]
 from genre_lib.experiment import NORMAL, improvement_phases
@@ -106,7 +109,7 @@ runs = workspace.runs(NORMAL, *phases)
 if phases:
     show_text(premises.on_gaps(profile, runs))
 else:
-    show_text(f"The profile *{profile.name}* trains none of them; the profile *paper* trains all.")
+    show_text(f"The profile *{profile.name}* trains none of them.")
 
 # %% tags=["nbval-ignore-output"]
 named = {phase.label: found for phase, found in runs.items() if found}
@@ -140,9 +143,6 @@ if improved := next((found for phase, found in runs.items() if phase.name == "im
         "training segments are mixed.",
         runs=improved,
     )
-
-# %% [markdown]
-# ## Does it hold under other protocols?
 
 # %% tags=["nbval-ignore-output"]
 from genre_lib.results import compare_improved, on_improved
