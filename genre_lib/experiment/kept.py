@@ -241,22 +241,18 @@ class KeptRuns:
 
 
 def load_network(result):
-    """Load the network of a kept run as `load_keras` does; a published run has no weights."""
-    again = f"Remove {result.folder} and call again to repeat the run."
-    return load_keras(result.folder / _WEIGHTS, again)
+    """Load the network of a kept run; a published run has no weights.
 
-
-def load_keras(path, advice):
-    """Load a network from a file; a failure raises a ValueError that ends with an advice.
-
-    Code inside the file is never run: a file from outside this project raises an error, too.
+    Code inside the file is never run: a file from outside this project raises a ValueError.
     """
     import keras  # here, because everything else is read without it
 
+    path = result.folder / _WEIGHTS
     try:
         return keras.saving.load_model(path, safe_mode=True)
     except _UNREADABLE as error:
         raise ValueError(
             f"{path}: was not loaded ({str(error).splitlines()[0]}). Expected a network of this "
-            f"project, which contains no code: code in a file is never run. {advice}"
+            "project, which contains no code: code in a file is never run. Remove "
+            f"{result.folder} and call again to repeat the run."
         ) from error

@@ -94,6 +94,7 @@ def _release(workspace, run, card, folder):
         "window": run.profile.window,
         "hop": run.profile.hop,
         "sample_rate": SAMPLE_RATE,
+        "network": {"width": run.profile.width} | run.phase.network,
         "sha256": checksum(folder / NETWORK),
     }
     (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import keras
 
-from genre_lib.experiment.kept import load_keras
 from genre_lib.files import ROOT, checksum
+from genre_lib.network.resnet1d import build_resnet1d
 from genre_lib.waveform import SAMPLE_RATE
 from genre_lib.workspace.publishing import CONFIG, FACTS, NETWORK, NETWORKS, PublicationError
 
@@ -60,7 +60,7 @@ def open_network(folder=None):
     folder = find_network() if folder is None else Path(folder).expanduser()
     try:
         facts = json.loads((folder / CONFIG).read_text())
-        sha256, rate = facts["sha256"], facts["sample_rate"]
+        sha256, rate, network = (facts[key] for key in ("sha256", "sample_rate", "network"))
         choices = tuple(facts["genres"]), facts["window"], facts["hop"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         found = "no such file" if isinstance(error, FileNotFoundError) else "not recognised"
@@ -74,7 +74,10 @@ def open_network(folder=None):
     if not path.is_file() or checksum(path) != sha256:
         found = "is not the file that was published" if path.is_file() else "no such file"
         raise PublicationError(f"{path}: {found}. {again}")
-    return ReleasedNetwork(folder, load_keras(path, again), *choices)
+    # Built here: other versions of Keras know other settings than those in the file.
+    model = build_resnet1d(facts["window"], len(facts["genres"]), **network)
+    model.load_weights(path)
+    return ReleasedNetwork(folder, model, *choices)
 
 
 def find_network():

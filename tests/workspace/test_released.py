@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import zipfile
 
 import keras
 import numpy as np
@@ -10,7 +11,7 @@ import yaml
 from click.testing import CliRunner
 
 from genre_lib.__main__ import main
-from genre_lib.files import ROOT
+from genre_lib.files import ROOT, checksum
 from genre_lib.results import model_cards
 from genre_lib.workspace import PublicationError, classify, open_network, open_published, publish
 from genre_lib.workspace import released as module
@@ -44,6 +45,22 @@ def test_a_released_network_knows_what_a_prediction_needs(released):
 
 def test_it_comes_without_the_state_of_its_optimizer(released):
     assert getattr(keras.saving.load_model(released / "model.keras"), "optimizer", None) is None
+
+
+def test_settings_of_layers_that_another_version_of_keras_knows_do_no_harm(released, copied):
+    path = copied / "model.keras"
+    with zipfile.ZipFile(path) as file:
+        parts = {name: file.read(name) for name in file.namelist()}
+    settings = json.loads(parts["config.json"])
+    for layer in settings["config"]["layers"]:
+        layer["config"]["of_another_version"] = True
+    with zipfile.ZipFile(path, "w") as file:
+        for name, part in (parts | {"config.json": json.dumps(settings)}).items():
+            file.writestr(name, part)
+    change(copied / "config.json", sha256=checksum(path))
+    weights = open_network(copied).model.get_weights()
+    expected = keras.saving.load_model(released / "model.keras").get_weights()
+    assert all(map(np.array_equal, weights, expected))
 
 
 def test_a_folder_with_networks_is_opened_and_what_is_damaged_or_foreign_is_named(copied):
