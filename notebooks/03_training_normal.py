@@ -44,7 +44,7 @@ if "google.colab" in sys.modules:  # get this project, and what Colab lacks of w
     sys.path.insert(0, str(Path("genre").absolute()))
 
 # %% tags=["parameters"]
-profile = None  # "smoke", "demo", "laptop", "paper" or a TOML file; by default $GENRE_PROFILE, or "demo"
+profile = None  # a name, such as "laptop", or a TOML file; by default $GENRE_PROFILE, or "demo"
 data = None  # a folder of audio or of published results; by default $GENRE_DATA, or the demo corpus
 
 # %%
