@@ -24,8 +24,8 @@ AUDIT := $(BIN)/pip-audit --requirement requirements.lock --disable-pip --no-dep
     --progress-spinner off --timeout 5
 
 .DEFAULT_GOAL := help
-.PHONY: help env report publish site data test test-reliability test-colab lint notebooks lab \
-    benchmark address citation lock clean
+.PHONY: help env report publish site data test test-reliability test-colab test-browser lint \
+    notebooks lab benchmark address citation lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,7 +61,8 @@ data: $(ENV)  ## download GTZAN into the folder DATA
 
 test: lint  ## run lint, the unit tests on TensorFlow and partly on JAX, and every notebook
 	@# The longest tests come first, so that neither process waits for the other at the end.
-	$(BIN)/python -m pytest tests/robustness tests --ignore=tests/benchmarks -n 2 --dist loadfile
+	$(BIN)/python -m pytest tests/robustness tests --ignore=tests/benchmarks --ignore=tests/browser \
+	    -n 2 --dist loadfile
 	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/network tests/experiment/test_checkpoints.py \
 	    -k "not memory" -n 2 --dist loadfile
 	@# Each cell is compared with its stored output, except for tagged cells, whose output depends
@@ -74,6 +75,9 @@ test-reliability: $(ENV)  ## test 20 kills at random moments, little memory, and
 
 test-colab: $(ENV)  ## run every notebook twice with Colab's versions for PYTHON=python3.12 or 3.13
 	COLAB=$(PYTHON) $(BIN)/python -m pytest tests/colab -s
+
+test-browser: $(ENV)  ## test JupyterLab and a report in Chromium; pictures in report/build/browser
+	$(BIN)/python -m pytest tests/browser -v
 
 lint: $(ENV)  ## check style, imports, and known vulnerabilities of the locked versions
 	$(BIN)/ruff check .
