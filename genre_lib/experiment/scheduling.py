@@ -14,12 +14,9 @@ from joblib.externals.loky.backend.process import LokyProcess
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from genre_lib.experiment.kept import KeptRuns, RunError
-from genre_lib.experiment.models import Networks
-from genre_lib.experiment.training import fit_run
 from genre_lib.progress import name_running, progress_bar
 from genre_lib.startup import is_verbose
 
-_NETWORKS = Networks()  # of this process: a worker is called once per run, but compiles once
 _ONE_AT_A_TIME = threading.Lock()
 
 
@@ -126,17 +123,28 @@ def _attempts_in_workers(runs, store, kept, jobs):
                 yield run, kept.attempt(run, train) or kept.failure_reason(run)
 
 
+@functools.cache
+def _networks():
+    """Return those of this process: a worker is called once per run, but compiles once."""
+    from genre_lib.experiment.models import Networks
+
+    return Networks()
+
+
 def _attempt(run, store, kept, progress=False):
+    # Imported here: with workers, the process that starts them needs no Keras, half a gigabyte.
+    from genre_lib.experiment.training import fit_run
+
     is_alone = isinstance(multiprocessing.current_process(), LokyProcess) and not is_verbose()
 
     def train():
         with kept.stderr_of(run) if is_alone else contextlib.nullcontext():
-            fit_run(run, store, kept.runs_dir, progress, _NETWORKS)
+            fit_run(run, store, kept.runs_dir, progress, _networks())
 
     reason = kept.attempt(run, train)
     if reason:
         # A network that failed halfway, perhaps for lack of memory, must not keep its memory.
-        _NETWORKS.forget()
+        _networks().forget()
     return run, reason
 
 

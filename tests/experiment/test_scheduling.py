@@ -2,6 +2,8 @@
 
 import dataclasses
 import os
+import subprocess
+import sys
 
 import joblib
 import numpy as np
@@ -164,3 +166,9 @@ def test_the_longest_runs_begin_first(tone_store, tmp_path, monkeypatch):
     runs = [*RUNS, Run(TINY, ACCUMULATION, 0), Run(TINY, long, 0)]
     assert fit_runs(runs, tone_store, tmp_path, progress=False, jobs=2) == {}
     assert begun == [runs[3], runs[2], runs[0], runs[1]]
+
+
+def test_a_process_that_only_starts_workers_needs_no_keras():
+    code = "import sys, genre_lib.experiment.scheduling, genre_lib.binding; print('keras' in sys.modules)"
+    call = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert call.stdout == "False\n"
