@@ -10,7 +10,7 @@ SLOW = 900_000  # milliseconds
 
 def open_notebook(open_page, lab, name):
     """Open a notebook, and return the page when its kernel is ready."""
-    page = open_page(f"{lab}/tree/{name}", height=1000)
+    page = open_page(f"{lab}/tree/{name}?reset", height=1000)  # without the tabs of former tests
     page.set_default_timeout(120_000)
     page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
     page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
