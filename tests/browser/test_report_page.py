@@ -71,6 +71,7 @@ def test_players_play(open_page, report, photograph):
     page = open_page(report)
     players = page.locator("audio")
     assert players.count() > 0
+    assert players.first.bounding_box()["width"] > 250, "as wide as its buttons need"
     players.first.scroll_into_view_if_needed()
     photograph(page, "report-player")
     heard = players.first.evaluate(
@@ -106,5 +107,6 @@ def test_a_phone_shows_all_of_it_and_folds_the_contents(open_page, report, photo
     page.locator("#contents summary").click()
     assert link.is_visible()
     photograph(page, "report-phone")
+    assert page.locator("audio").first.bounding_box()["width"] > 150
     page.locator("main table").first.scroll_into_view_if_needed()
     photograph(page, "report-phone-table")
