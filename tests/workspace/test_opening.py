@@ -8,6 +8,7 @@ import pytest
 from tones import TINY, write_tone, write_tones
 
 from genre_lib.corpus import CorpusError, describe_tracks, load_corpus, read_audio, usable
+from genre_lib.experiment.profile_files import differences
 from genre_lib.faults import find_distortions, find_same_recordings
 from genre_lib.workspace import choose_profile, open_workspace
 
@@ -68,6 +69,15 @@ def test_published_results_are_opened_with_their_own_profile(folder, monkeypatch
     workspace = open_workspace(data=folder)
     assert workspace.profile == choose_profile(data=folder)
     assert (workspace.profile.name, workspace.has_audio) == ("tiny", False)
+
+
+def test_published_results_of_a_profile_from_a_file_are_opened_with_what_the_file_says(folder):
+    # A report hands this to its kernels, which know neither the file nor a profile of this name.
+    choices = differences(choose_profile(data=folder))
+    assert choices["name"] == "tiny"
+    assert open_workspace(choices, folder).profile.name == "tiny"
+    with pytest.raises(ValueError, match="have the profile 'tiny'"):
+        open_workspace(choices | {"width": 0.5}, folder)
 
 
 def test_another_profile_than_that_of_published_results_is_refused(folder):
