@@ -67,9 +67,9 @@ workspace = open_workspace(profile, data)
 #
 # ## What does the network hear?
 #
-# The figure and the players show one track in three epochs of the *improved* phase, exactly as the network
-# receives it. The crop, the gain and the other segment are drawn anew each time, from the seed and the
-# number of the epoch, so that a run that resumes sees what it would have seen.
+# The figure and the players show one track in three epochs, with the augmentation of the *improved* phase and
+# made by the code that feeds the network. The crop, the gain and the other segment are drawn again in each
+# epoch, from the seed and its number, so that a run that resumes sees what it would have seen.
 
 # %%
 from genre_lib.display import show_figure, show_table, show_text

@@ -30,7 +30,7 @@ _FAULTS = {
 }  # fmt: skip
 _FEWEST_TRACKS, _FEWEST_SECONDS, _SHORT_SECONDS = 6, 8, 0.8
 _TRACKS_OF_A_BAND = 3
-_VERSION = {"version": 3}  # raise this whenever the sound changes
+_VERSION = 3  # raise this whenever the sound changes
 
 
 def make_demo_corpus(folder, tracks_per_genre=24, seconds=9.0, seed=0, progress=True):
@@ -54,7 +54,7 @@ def make_demo_corpus(folder, tracks_per_genre=24, seconds=9.0, seed=0, progress=
             if not _is_there(folder, wanted):  # another process may have made it meanwhile
                 with whole_folder(folder) as beside:
                     _write(beside, **wanted, progress=progress)
-                    (beside / "demo.json").write_text(json.dumps(wanted | _VERSION))
+                    (beside / "demo.json").write_text(json.dumps(wanted | {"version": _VERSION}))
     return read_truth(folder)
 
 
@@ -80,7 +80,7 @@ def _is_there(folder, wanted):
         return False
     try:
         found = json.loads((folder / "demo.json").read_text())
-        if {"version": found.pop("version", 1)} != _VERSION:
+        if found.pop("version", 1) != _VERSION:
             return False  # an earlier version, which had other defaults
     except (OSError, ValueError):
         found = None

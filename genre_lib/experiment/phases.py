@@ -3,8 +3,8 @@
 The original has `NORMAL`, `l2_phase` and `ACCUMULATION`. A variant changes one thing about one of
 them, to explain its result: add it to `VARIANTS`. An improvement is meant to do better than the
 normal phase: add it to `IMPROVEMENTS`. The profile `paper` trains all of both, other profiles those
-that they name. Notebook 05 shows the variants, page one the improvements, and `make report` trains
-what is missing.
+that they name. Notebook 05 shows the variants and notebook 06 the improvements, and `make report`
+trains what is missing.
 """
 
 import dataclasses

@@ -92,7 +92,7 @@ class SegmentBatches(keras.utils.PyDataset):
 
 
 def hear_augmented(store, track_id, augmentation, window=WINDOW, epochs=3):
-    """Return what the network hears of a track in the first epochs of a run.
+    """Return what the network hears of a track in the first epochs of training on a store.
 
     Parameters
     ----------

@@ -104,7 +104,7 @@ def classify(song, network=None):
     Raises
     ------
     AudioError, if the file cannot be read, or is too short, too long or silent
-    PublicationError, if there is no such network
+    PublicationError, if that network does not exist or cannot be opened
 
     Examples
     --------
