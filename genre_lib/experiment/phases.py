@@ -9,6 +9,7 @@ trains what is missing.
 
 import dataclasses
 import functools
+import math
 from typing import Any
 
 from genre_lib.network.augmentation import Augmentation
@@ -100,11 +101,16 @@ def protocol_phase(protocol, train_partitions=1, phase=NORMAL):
 
 
 def with_more_data(phase, train_partitions):
-    """Return a phase that trains on several partitions: 4 makes ``"normal-4-partitions"``."""
+    """Return a phase that trains on several partitions: 4 makes ``"normal-4-partitions"``.
+
+    A fixed number of epochs is divided by theirs, so that the number of updates stays the same.
+    """
     if train_partitions == phase.train_partitions:
         return phase
     name, label = f"{phase.name}-{train_partitions}-partitions", f"{train_partitions} partitions"
     changes = {"label": f"{phase.label}, {label}", "train_partitions": train_partitions}
+    if phase.epochs:
+        changes["epochs"] = math.ceil(phase.epochs * phase.train_partitions / train_partitions)
     return dataclasses.replace(phase, name=name, **changes)
 
 
@@ -186,14 +192,14 @@ def _always(*arguments, **choices):
 
 
 def _improved(profile):
-    # Segments that never repeat take longer to learn.
+    # Segments that never repeat take longer to learn, but not ever longer.
     return Phase(
         "improved",
         network={"dropout": 0.3, "levels": 4},
         augmentation=Augmentation(profile.max_segments, gain_db=6, polarity=True, mixup=0.4),
         averages=0.98,
         cosine=True,
-        epochs=3 * profile.epochs,
+        epochs=min(60, 3 * profile.epochs),
     )
 
 

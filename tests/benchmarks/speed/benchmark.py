@@ -37,6 +37,7 @@ class Options:
     repeats: int = 5  # of each figure; the median is shown
     seconds: float = 2.0  # that a repeat takes, unless a single batch takes longer
     tracks: int = 1000  # in the corpus whose store is built
+    without: tuple[str, ...] = ()  # texts in the names of rivals that are left out
     quick: bool = False  # short windows and tracks: shows that everything runs, and nothing else
 
     @property
@@ -49,11 +50,11 @@ class Options:
 QUICK = Options(1 / 32, (4,), repeats=2, seconds=0.05, tracks=10, quick=True)
 
 
-def choose_options(quick=False, width=None, batch_sizes=(), repeats=None):
+def choose_options(quick=False, batch_sizes=(), without=(), **given):
     """Return options; what is not given suits the device: full width on a GPU, else an eighth."""
     os.environ.update(SHARED_GPU)
     options = QUICK if quick else Options(1.0 if devices.find_device().is_gpu else 0.125)
-    given = {"width": width, "batch_sizes": tuple(batch_sizes), "repeats": repeats}
+    given |= {"batch_sizes": tuple(batch_sizes), "without": tuple(without)}
     return dataclasses.replace(options, **{name: value for name, value in given.items() if value})
 
 
@@ -85,7 +86,7 @@ def run_benchmark(options, sections=SECTIONS, progress=True):
     return _origin(limits["device"]) | {
         "options": dataclasses.asdict(options),
         "limits": limits,
-        "environment": {rival.name: rival.environment for rival in list_rivals(half=False)},
+        "environment": {rival.name: rival.environment for rival in _rivals(options)},
         "figures": figures,
     }
 
@@ -124,12 +125,16 @@ def _origin(device):
     }
 
 
+def _rivals(options):
+    return list_rivals(devices.find_device().is_gpu, options.without)
+
+
 def _race(options, sections, folder, progress):
     """Measure the rivals in turn, and how near the first of them comes to the device's limit."""
     write_noise(folder / "few", 10, seconds=8 if options.quick else 30)
     corpus = load_corpus(folder / "few", progress=False)
     store = build_store(corpus, folder / "few-store", progress=False)
-    rivals = list_rivals(half=devices.find_device().is_gpu)
+    rivals = _rivals(options)
     if not {"training", "inference"} & set(sections):
         rivals = rivals[:1]
     bar = tqdm(disable=not progress, bar_format="{desc} [{elapsed}]")

@@ -22,6 +22,13 @@ from tests.benchmarks.speed.output import save, show
     help="Segments in a training batch, more than once for several; 32 and 80.",
 )
 @click.option("--repeats", type=click.IntRange(min=1), help="Of each figure; 5.")
+@click.option("--seconds", type=click.FloatRange(min=0.01), help="That a repeat takes; 2.")
+@click.option(
+    "--without",
+    multiple=True,
+    metavar="TEXT",
+    help="Leave out who has this text in the name, such as PyTorch; more than once for several.",
+)
 @click.option(
     "--only",
     type=click.Choice(SECTIONS),
@@ -35,10 +42,10 @@ from tests.benchmarks.speed.output import save, show
     help="A .json file, or the folder that gets speed-<device>.json; report/published/benchmarks, "
     "or report/build with --quick.",
 )
-def main(quick, width, batch_sizes, repeats, only, growth, out):
+def main(quick, only, growth, out, **options):
     """Measure speed and memory, against what one would use instead."""
     try:
-        options = choose_options(quick, width, batch_sizes, repeats)
+        options = choose_options(quick, **options)
         result = run_growth(options) if growth else run_benchmark(options, only or SECTIONS)
     except (RuntimeError, ValueError, OSError) as error:
         sys.exit(f"benchmark: {error}")

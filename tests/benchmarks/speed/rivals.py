@@ -218,10 +218,12 @@ class Rival:
     environment: dict = dataclasses.field(default_factory=dict)  # of its process
 
 
-def list_rivals(half):
+def list_rivals(on_gpu, without=()):
     """List what the installed packages can measure: this project on the chosen backend first.
 
-    With `half`, PyTorch is measured in bfloat16 (its automatic mixed precision), too.
+    On a GPU, PyTorch is measured in bfloat16 (its automatic mixed precision), too, and not with
+    kept memory, as PyTorch always keeps a GPU's. Rivals with a text of `without` in their name are
+    left out.
     """
     import keras
 
@@ -235,13 +237,14 @@ def list_rivals(half):
         found.append(Rival(f"{name}, operation by operation", PlainKeras, "jax"))
         found.append(Rival(f"{name}, compiled", PlainKeras, "jax", compiled))
     if importlib.util.find_spec("torch"):
-        for precision in ("float32", "bfloat16")[: 1 + half]:
+        for precision in ("float32", "bfloat16")[: 1 + on_gpu]:
             for way in ("eager", "compiled"):
                 options = {"compiled": way == "compiled", "half": precision == "bfloat16"}
                 name = f"PyTorch, {way}, {precision}"
                 found.append(Rival(name, PyTorch, "", options))
-                found.append(Rival(f"{name}, memory kept", PyTorch, "", options, KEPT_MEMORY))
-    return found
+                if not on_gpu:
+                    found.append(Rival(f"{name}, memory kept", PyTorch, "", options, KEPT_MEMORY))
+    return [rival for rival in found if not any(text in rival.name for text in without)]
 
 
 class Process:
