@@ -63,7 +63,7 @@ workspace = open_workspace(profile, data)
 # - *four levels*: the output also sees the averages of three earlier blocks, not only the last one;
 # - *averages, cosine*: the weights are averaged over the updates, and the learning rate falls to zero along a cosine
 #   ([Loshchilov and Hutter, 2017](https://arxiv.org/abs/1608.03983));
-# - *improved*: all of these together, for three times as many epochs.
+# - *improved*: all of these together, for three times as many epochs, but not more than 60.
 #
 # ## What does the network hear?
 #

@@ -192,7 +192,7 @@ def _always(*arguments, **choices):
 
 
 def _improved(profile):
-    # Segments that never repeat take longer to learn, but not ever longer.
+    # Segments that never repeat take longer to learn; the cosine ends well after any number.
     return Phase(
         "improved",
         network={"dropout": 0.3, "levels": 4},

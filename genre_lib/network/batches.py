@@ -17,7 +17,7 @@ class SegmentBatches(keras.utils.PyDataset):
     """Batches of segments, read from the store when they are needed.
 
     Each batch is ``(samples, labels)``: int16 of shape (batch, window, 1), for the network, and
-    int64 of shape (batch,) or, with `n_classes`, float32 of shape (batch, n_classes): the share of
+    int32 of shape (batch,) or, with `n_classes`, float32 of shape (batch, n_classes): the share of
     each genre. Keras reads ahead: several in a thread on TensorFlow, one on JAX.
 
     Parameters
@@ -51,7 +51,7 @@ class SegmentBatches(keras.utils.PyDataset):
         self.augmentation = augmentation
         self.segments = augmentation.choose(segments) if augmentation else segments
         self.starts = self.segments["start"].to_numpy()
-        self.labels = self.segments["label"].to_numpy()
+        self.labels = self.segments["label"].to_numpy(np.int32)  # JAX warns of 64 bits
         if n_classes:
             self.labels = np.eye(n_classes, dtype=np.float32)[self.labels]
         self.epoch = -1
