@@ -1,4 +1,4 @@
-"""Suppress what libraries print as they start and nobody can act on."""
+"""Suppress what libraries print, and load, as they start and nobody needs."""
 
 import contextlib
 import importlib.abc
@@ -30,21 +30,34 @@ def quieten_tensorflow():
         os.environ.setdefault(_LEVEL, "3")
         # It warns of compiling many networks, but every run needs its own.
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    sys.meta_path.insert(0, _TensorFlowFinder())
+    sys.meta_path.insert(0, _Finder())
 
 
-class _TensorFlowFinder(importlib.abc.MetaPathFinder):
-    """Finds TensorFlow as the other finders do, and filters what it prints during its import."""
+class _Finder(importlib.abc.MetaPathFinder):
+    """Finds modules as the other finders do, and changes how some of them load."""
 
-    # In a notebook, nothing else helps: TensorFlow prints lines before it reads its level.
     def find_spec(self, name, path=None, target=None):
-        if name != "tensorflow":
+        if (around := _AROUND.get(name)) is None:
             return None
         others = [finder for finder in sys.meta_path if finder is not self]
         found = (finder.find_spec(name, path, target) for finder in others)
         if spec := next(filter(None, found), None):
-            spec.loader.exec_module = _filtered_stderr()(spec.loader.exec_module)
+            spec.loader.exec_module = around()(spec.loader.exec_module)
         return spec
+
+
+@contextlib.contextmanager
+def _without_jax():
+    # These modules load JAX if it is installed, 100 MB and two seconds in every process, although
+    # TensorFlow computes. Afterwards, it can be imported as usual.
+    if "jax" in sys.modules:  # as it is if JAX computes
+        yield
+        return
+    sys.modules["jax"] = None
+    try:
+        yield
+    finally:
+        del sys.modules["jax"]
 
 
 @contextlib.contextmanager
@@ -62,6 +75,14 @@ def _filtered_stderr():
         finally:
             file.seek(0)
             os.write(2, b"".join(line for line in file if not greeting.match(line)))
+
+
+_AROUND = {
+    # In a notebook, nothing else helps: TensorFlow prints lines before it reads its level.
+    "tensorflow": _filtered_stderr,
+    "tensorflow.lite.python.util": _without_jax,
+    "keras.src.callbacks.orbax_checkpoint": _without_jax,
+}
 
 
 @contextlib.contextmanager

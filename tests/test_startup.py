@@ -74,6 +74,24 @@ def test_importing_the_network_and_computing_print_nothing(backend):
     assert stderr(code, KERAS_BACKEND=backend) == []
 
 
+def test_tensorflow_does_not_load_jax_which_loads_when_it_is_asked_for():
+    code = """
+import sys, genre_lib.network as network
+network.build_resnet1d
+print("tensorflow" in sys.modules, "jax" in sys.modules)
+import jax
+print(jax.numpy.ones(2).sum())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment(KERAS_BACKEND="tensorflow"),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines() == ["True False", "2.0"]
+
+
 def test_in_a_notebook_neither_an_import_nor_a_bar_looks_like_an_error(tmp_path):
     cells = [
         "from genre_lib.network import build_resnet1d",
