@@ -98,7 +98,7 @@ if workspace.has_audio:
 # ## What does each change add?
 #
 # Each change alone is compared with the normal phase, on the rotations that both ran; all together also under
-# the stricter protocols and with more training tracks.
+# the stricter protocols and with more training tracks (in fewer epochs, so that it makes as many updates).
 
 # %% tags=["nbval-ignore-output"]
 from genre_lib.experiment import NORMAL, improvement_phases
