@@ -48,7 +48,11 @@ _data = click.option(
 @_profile
 @_data
 @click.option("--out", default="report/build", show_default=True, help="Folder for the report.")
-@click.option("--jobs", type=click.IntRange(min=1), help="Parallel runs; default $GENRE_JOBS or 1.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    help="Runs and notebooks at a time; default $GENRE_JOBS or 1.",
+)
 @click.option("--results", default="", help="Folder of published results, instead of audio.")
 @click.option("--verbose", is_flag=True, help="Show all output of libraries (or $GENRE_VERBOSE=1).")
 def report(profile, data, out, jobs, results, verbose):

@@ -64,10 +64,11 @@ for measured in (measurements := speed.read_published("speed")):
         f"Segments per second in training and tracks per second in inference, medians: {device}.",
         formats=dict.fromkeys(rates.columns[1:], "{:.1f}"),
     )
-    show_figure(
-        training_rates(measured["figures"]),
-        f"Training speed, with the range of the repeats: {device}.",
-    )
+    if len(rates) > 1:
+        show_figure(
+            training_rates(measured["figures"]),
+            f"Training speed, with the range of the repeats: {device}.",
+        )
 if not measurements:
     show_text("Nothing was measured yet: call `make benchmark`.")
 

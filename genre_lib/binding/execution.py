@@ -9,6 +9,8 @@ import re
 import signal
 import sys
 import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import nbformat
 import papermill
@@ -36,11 +38,12 @@ class ReportError(RuntimeError):
     """The report could not be made; the message says where it stopped and what to do."""
 
 
-def run_notebooks(notebooks, out, parameters, made_from=""):
-    """Run notebooks with papermill, one after the other, and return the executed ones in `out`.
+def run_notebooks(notebooks, out, parameters, made_from="", jobs=1):
+    """Run notebooks with papermill, as many at a time as `jobs`, and return the executed ones.
 
-    A notebook that was already executed with the same parameters and the same text is not run
-    again. `made_from` is a text that identifies everything else its outputs depend on.
+    They lie in `out`. A notebook that was already executed with the same parameters and the same
+    text is not run again. `made_from` is a text that identifies everything else its outputs depend
+    on. If a notebook fails, those that are still running are stopped.
     """
     folder = out / "notebooks"
     folder.mkdir(parents=True, exist_ok=True)
@@ -50,11 +53,13 @@ def run_notebooks(notebooks, out, parameters, made_from=""):
     kept = {targets[notebook] for notebook in notebooks if notebook not in missing}
     for path in set(folder.iterdir()) - kept:
         path.unlink()
+    if jobs > 1:
+        missing.sort(key=_size_of_code, reverse=True)  # a long one that begins last would run alone
     look, told = {"total": len(missing), "desc": "Notebooks", "unit": "notebook"}, set()
     with progress_bar(**look, main=True, progress=bool(missing)) as bar:
-        for notebook in missing:
-            name_running(bar, notebook.stem)
-            _run_notebook(notebook, targets[notebook], parameters)
+        name_running(bar, *(notebook.stem for notebook in missing[:jobs]))
+        waiting = list(missing)
+        for notebook in _run_side_by_side(missing, targets, parameters, jobs):
             executed = nbformat.read(targets[notebook], as_version=4)
             executed.metadata[_STAMP] = stamps[notebook]
             with whole_file(targets[notebook]) as beside:
@@ -62,8 +67,48 @@ def run_notebooks(notebooks, out, parameters, made_from=""):
             for warning in sorted(_warnings(executed) - told):
                 tqdm.write(f"{notebook.name}: {warning}", file=sys.stderr)
             told |= _warnings(executed)
+            waiting.remove(notebook)
             bar.update()
+            name_running(bar, *(notebook.stem for notebook in waiting[:jobs]))
     return list(targets.values())
+
+
+def _run_side_by_side(notebooks, targets, parameters, jobs):
+    """Run notebooks in threads, each with a kernel of its own, and yield them as they end."""
+    # Without kernel folders, python3 is the Python that runs this, not a hub's.
+    kernels = {
+        notebook: AsyncKernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
+        for notebook in notebooks
+    }
+    failed = threading.Event()
+
+    def run(notebook):
+        if failed.is_set():
+            return False
+        try:
+            _run_notebook(notebook, targets[notebook], parameters, kernels[notebook])
+        except BaseException:
+            failed.set()  # here, before this thread takes the next one
+            raise
+        return True
+
+    with ThreadPoolExecutor(jobs) as pool:
+        futures = {pool.submit(run, notebook): notebook for notebook in notebooks}
+        try:
+            for future in as_completed(futures):
+                if future.result():
+                    yield futures[future]
+        except BaseException:  # an interrupt, too, must not wait for the others
+            failed.set()
+            for kernel in kernels.values():
+                if (process := _process(kernel)) is not None:
+                    process.kill()
+            raise
+
+
+def _size_of_code(path):
+    cells = nbformat.read(path, as_version=4).cells
+    return sum(len(cell.source) for cell in cells if cell.cell_type == "code")
 
 
 def _warnings(notebook):
@@ -86,14 +131,15 @@ def _read_stamp(target):
         return None
 
 
-def _run_notebook(notebook, target, parameters):
-    # Without kernel folders, python3 is the Python that runs this, not a hub's.
-    kernel = AsyncKernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
-    options = {"cwd": notebook.parent, "progress_bar": False}
+def _run_notebook(notebook, target, parameters, kernel):
+    # Not papermill's `cwd`, which is that of the whole process while a notebook runs.
+    options = {"resources": {"metadata": {"path": str(notebook.parent)}}, "progress_bar": False}
     if is_verbose():
         options["stderr_file"] = sys.stderr
     elif papermill.log.logger.level == logging.NOTSET:
         papermill.log.logger.setLevel(logging.ERROR)  # not every notebook takes all parameters
+    clients, connect = [], kernel.client
+    kernel.client = lambda **options: clients.append(connect(**options)) or clients[-1]
     # Papermill reads {...} in a path as a parameter.
     paths = [str(path).replace("{", "{{").replace("}", "}}") for path in (notebook, target)]
     try:
@@ -114,9 +160,11 @@ def _run_notebook(notebook, target, parameters):
             "unfinished one resumes after its last complete epoch: call again."
         ) from error
     finally:
-        # Papermill does not shut down a kernel that it was given.
+        # Papermill does not shut down a kernel that it was given, nor the connections to it.
         if kernel.has_kernel:
             run_sync(kernel.shutdown_kernel)(now=True)
+        for client in clients:
+            client.stop_channels()
 
 
 @contextlib.contextmanager
@@ -145,9 +193,14 @@ def _cell(notebook):
     return ", before its first cell"
 
 
+def _process(kernel):
+    """Return the process of a kernel, or None if it has none."""
+    return getattr(kernel.provisioner, "process", None)
+
+
 def _end(kernel):
     """Say how a kernel ended, as far as that can be known."""
-    process = getattr(kernel.provisioner, "process", None)
+    process = _process(kernel)
     status = process.poll() if process else None
     if status is None:
         return "died for an unknown reason"

@@ -18,6 +18,7 @@ from genre_lib.display import figure_png
 from genre_lib.experiment.kept import RunError
 from genre_lib.experiment.profile_files import differences, profile_path
 from genre_lib.experiment.profiles import PROFILES
+from genre_lib.experiment.scheduling import wanted_jobs
 from genre_lib.figures import accuracies
 from genre_lib.files import ROOT, checksum, locked, remove_leftovers
 from genre_lib.results.headline import summarize
@@ -76,7 +77,7 @@ def make_report(profile=None, data=None, out="report/build", home=None):
             workspace.complete()
         except RunError as error:
             raise ReportError(str(error)) from error
-        executed = run_notebooks(notebooks, out, parameters, identify(workspace))
+        executed = run_notebooks(notebooks, out, parameters, identify(workspace), wanted_jobs())
         took = datetime.timedelta(seconds=round(time.monotonic() - begin))
         notices = (workspace.notice, DEMO_NOTICE if workspace.is_demo else "")
         headline = summarize(workspace)

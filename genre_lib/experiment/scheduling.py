@@ -50,7 +50,7 @@ def fit_runs(runs, store, runs_dir="runs", progress=True, jobs=None):
     """
     kept, reasons = KeptRuns(Path(runs_dir).resolve(), store.fingerprint), {}
     results = kept.load_all(runs)
-    jobs, missing = jobs or _wanted_jobs(), [run for run in runs if run not in results]
+    jobs, missing = jobs or wanted_jobs(), [run for run in runs if run not in results]
     if _in_workers(jobs):
         missing.sort(key=_cost, reverse=True)  # a long run that begins last would run alone
     look = {"total": len(runs), "initial": len(results), "desc": "Runs", "unit": "run"}
@@ -86,7 +86,8 @@ def _cost(run):
     return run.epochs * (2 if run.phase.accumulates or run.phase.whole_batch else 1)
 
 
-def _wanted_jobs():
+def wanted_jobs():
+    """Return the number of parallel runs that the environment variable ``GENRE_JOBS`` asks for."""
     wanted = os.environ.get("GENRE_JOBS") or "1"
     if not wanted.isdecimal() or int(wanted) < 1:
         raise ValueError(f"GENRE_JOBS={wanted!r}: expected the number of parallel runs, 1 or more.")

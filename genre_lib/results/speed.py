@@ -54,7 +54,8 @@ def compare_rates(result):
         rates = {row["what"]: row["value"] for row in trained if row["batch"] == batch}
         if (ours := _fastest(rates, "this project")) is None:
             continue
-        sentence = f"With batches of {batch}, {ours} trains {rates[ours]:.3g} segments per second"
+        rate = f"{rates[ours]:.3g}" if rates[ours] < 100 else f"{rates[ours]:,.0f}"
+        sentence = f"With batches of {batch}, {ours} trains {rate} segments per second"
         ratios = [
             f"{rates[ours] / rates[other]:.2f} times {other}"
             for other in (_fastest(rates, "plain Keras"), _fastest(rates, "PyTorch"))

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 
 import nbformat
 import psutil
@@ -146,3 +147,31 @@ def test_a_path_may_have_any_characters(tmp_path):
     notebook = notebook_of(folder / "{a}.ipynb", "print(n)")
     assert run_notebooks([notebook], folder, {"n": 7}) == [folder / "notebooks" / "{a}.ipynb"]
     assert (folder / "notebooks" / "{a}.ipynb").is_file()
+
+
+def test_notebooks_run_side_by_side(tmp_path):
+    # Each waits for the other, in the folder where both are.
+    cells = """
+import pathlib, time
+pathlib.Path({own!r}).touch()
+while not pathlib.Path({other!r}).exists():
+    time.sleep(0.05)
+"""
+    notebooks = [
+        notebook_of(tmp_path / f"{own}.ipynb", cells.format(own=own, other=other))
+        for own, other in ("ab", "ba")
+    ]
+    executed = run_notebooks(notebooks, tmp_path / "out", {}, jobs=2)
+    assert [path.name for path in executed] == ["a.ipynb", "b.ipynb"]
+
+
+def test_a_notebook_that_fails_stops_those_beside_it(tmp_path):
+    slow = notebook_of(tmp_path / "a.ipynb", "import time; time.sleep(600)")
+    bad = notebook_of(tmp_path / "b.ipynb", "import time; time.sleep(2); 1 / 0")
+    never = notebook_of(tmp_path / "c.ipynb", f"open({str(tmp_path / 'begun')!r}, 'w')")
+    begin = time.monotonic()
+    with pytest.raises(ReportError, match=r"b.ipynb, cell \d: ZeroDivisionError"):
+        run_notebooks([slow, bad, never], tmp_path / "out", {}, jobs=2)
+    assert time.monotonic() - begin < 120
+    assert kernels_alive() == []
+    assert not (tmp_path / "begun").exists()
