@@ -82,6 +82,7 @@ def accuracies(compared, original=None, chance=None) -> Figure:
         places = pd.Series(range(len(compared))).groupby(compared["group"].to_numpy(), sort=False)
         for group, place in places:
             look = {"size": "small", "style": "italic", "color": "0.35", "va": "center"}
+            look["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
             axis.text(0.008, place.min() - 0.24, group, **look)  # above the grid line
             axis.axhline(place.max() + 0.5, color="0.6", linewidth=0.8)
     axis.set_yticks(range(len(compared)), compared.index)
