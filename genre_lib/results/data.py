@@ -82,7 +82,8 @@ def compare_improved(runs):
             if reference is None or not statistics.count_shared(reference, scores):
                 continue
             row = {"protocol": protocol.replace("_", " "), "partitions": size}
-            row |= {"improved": statistics.accuracy(scores), "compared with": rival}
+            named = "plain network" if rival == "network" else rival
+            row |= {"improved": statistics.accuracy(scores), "compared with": named}
             row |= {"accuracy": statistics.accuracy(reference)} | set_against(reference, scores)
             rows.append(row)
     return pd.DataFrame(rows)
@@ -96,13 +97,17 @@ def on_improved(table):
     parts = []
     for (protocol, size), rows in table.groupby(["protocol", "partitions"], sort=False):
         rivals = [
-            f"{words.get(row['outcome'], 'not significantly different from')} the rival "
-            f"*{row['compared with']}* ({row['difference']} points)"
+            f"{words.get(row['outcome'], 'not significantly different from')} "
+            f"{_the_rival(row['compared with'])} ({row['difference']} points)"
             for _, row in rows.iterrows()
         ]
         where = f"under the protocol *{protocol}* with {count(size, 'training partition')}"
         parts.append(f"{where}, the improved network is {join(rivals)}")
     return f"On the same tracks, {'; '.join(parts)}."
+
+
+def _the_rival(name):
+    return f"the {name}" if name == "plain network" else f"the baseline *{name}*"
 
 
 def on_baselines(compared):

@@ -95,7 +95,7 @@ def test_the_improved_network_has_a_row_per_setting_and_rival():
     }
     table = compare_improved(runs)
     assert table[["protocol", "partitions", "compared with"]].to_numpy().tolist() == [
-        ["original", 1, "network"],
+        ["original", 1, "plain network"],
         ["original", 1, SVM.label],
         ["artist filtered", 4, SVM.label],
     ]
@@ -103,10 +103,10 @@ def test_the_improved_network_has_a_row_per_setting_and_rival():
     assert [found.value for found in table["accuracy"]] == [0.5, 0.9, 0.6]
     first, last = on_improved(table).split("; ")
     assert "*original* with 1 training partition, " in first
-    assert "significantly better than the rival *network* (+45.0 [" in first
-    assert f"and not significantly different from the rival *{SVM.label}*" in first
+    assert "significantly better than the plain network (+45.0 [" in first
+    assert f"and not significantly different from the baseline *{SVM.label}*" in first
     assert "*artist filtered* with 4 training partitions, " in last
-    assert f"significantly worse than the rival *{SVM.label}* (\N{MINUS SIGN}50.0 [" in last
+    assert f"significantly worse than the baseline *{SVM.label}* (\N{MINUS SIGN}50.0 [" in last
 
 
 def test_an_improved_network_without_rivals_is_compared_with_none():
