@@ -166,8 +166,9 @@ while not pathlib.Path({other!r}).exists():
 
 
 def test_a_notebook_that_fails_stops_those_beside_it(tmp_path):
-    slow = notebook_of(tmp_path / "a.ipynb", "import time; time.sleep(600)")
-    bad = notebook_of(tmp_path / "b.ipynb", "import time; time.sleep(2); 1 / 0")
+    more = "\n# those with the most code begin first" * 9
+    slow = notebook_of(tmp_path / "a.ipynb", f"import time; time.sleep(600){more}")
+    bad = notebook_of(tmp_path / "b.ipynb", f"import time; time.sleep(2); 1 / 0{more}")
     never = notebook_of(tmp_path / "c.ipynb", f"open({str(tmp_path / 'begun')!r}, 'w')")
     begin = time.monotonic()
     with pytest.raises(ReportError, match=r"b.ipynb, cell \d: ZeroDivisionError"):

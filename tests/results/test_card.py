@@ -72,7 +72,7 @@ def test_its_text_says_how_it_was_made_and_what_it_cannot_do(card):
         "400 tracks of the corpus gtzan_four. In rotation 1, 67 tracks train, 67 validate and 67",
         "Protocol *original*: every track takes part",
         "1/16 of the original's filters",
-        "normal, original protocol, 2 networks",
+        "normal, original protocol, 6 networks",
         "normal, artist filtered, 1 network",
         "the expected calibration error is 0.",
         "A song of any other genre is given one of these names, too.",
