@@ -56,10 +56,12 @@ def run_notebooks(notebooks, out, parameters, made_from="", jobs=1):
     if jobs > 1:
         missing.sort(key=_size_of_code, reverse=True)  # a long one that begins last would run alone
     look, told = {"total": len(missing), "desc": "Notebooks", "unit": "notebook"}, set()
-    with progress_bar(**look, main=True, progress=bool(missing)) as bar:
+    bar = progress_bar(**look, main=True, progress=bool(missing))
+    # Closed, not left to the garbage collector: an interrupt must reach the kernels.
+    with bar, contextlib.closing(_run_side_by_side(missing, targets, parameters, jobs)) as ended:
         name_running(bar, *(notebook.stem for notebook in missing[:jobs]))
         waiting = list(missing)
-        for notebook in _run_side_by_side(missing, targets, parameters, jobs):
+        for notebook in ended:
             executed = nbformat.read(targets[notebook], as_version=4)
             executed.metadata[_STAMP] = stamps[notebook]
             with whole_file(targets[notebook]) as beside:
@@ -139,7 +141,7 @@ def _run_notebook(notebook, target, parameters, kernel):
     elif papermill.log.logger.level == logging.NOTSET:
         papermill.log.logger.setLevel(logging.ERROR)  # not every notebook takes all parameters
     clients, connect = [], kernel.client
-    kernel.client = lambda **options: clients.append(connect(**options)) or clients[-1]
+    kernel.client = lambda **given: clients.append(connect(**given)) or clients[-1]
     # Papermill reads {...} in a path as a parameter.
     paths = [str(path).replace("{", "{{").replace("}", "}}") for path in (notebook, target)]
     try:

@@ -74,7 +74,7 @@ def _measure(profile, phase, rematerialize):
     rng = np.random.default_rng(0)
     x = rng.integers(-FULL_SCALE, FULL_SCALE, (size, profile.window, 1), np.int16)
     y = rng.integers(n_classes, size=size)
-    sizes = [_WARM_UP, size] + [size] * _TIMED
+    sizes = [_WARM_UP] + [size] * (1 + _TIMED)
     batches = ((x[:count], y[:count]) for count in sizes)
     watch = _Watch()
     follow = LambdaCallback(on_train_batch_begin=watch.begin, on_train_batch_end=watch.end)

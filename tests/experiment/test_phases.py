@@ -143,6 +143,12 @@ def test_any_phase_can_train_on_more_data():
     assert (more.network, more.train_partitions) == ({"l2": 0.01}, 4)
 
 
+@pytest.mark.parametrize(("epochs", "expected"), [(1, [3, 2, 1]), (100, [60, 30, 15])])
+def test_the_improved_phase_makes_as_many_updates_on_more_data(epochs, expected):
+    improved = IMPROVEMENTS["improved"](dataclasses.replace(PAPER, epochs=epochs))
+    assert [with_more_data(improved, size).epochs for size in (1, 2, 4)] == expected
+
+
 def test_every_phase_trains(tone_store, tmp_path):
     short = dataclasses.replace(
         TINY, variants=("statistics", "whole-batch", "group-norm"), improvements=("improved",)
