@@ -22,6 +22,35 @@ LAYOUT = {"data_format": "channels_last"}  # the layout of the arrays, whatever 
 
 
 @keras.saving.register_keras_serializable(package="genre_lib")
+class Conv1DBeforeBatchNormalization(layers.Conv1D):
+    """`keras.layers.Conv1D` with a bias that does not learn, which TensorFlow runs as one kernel.
+
+    Batch normalisation subtracts the bias again, so that its gradient is 0 but for rounding.
+    Leaving out this sum over all outputs and the pass that adds the bias saves an eighth of an
+    update on a CPU.
+    """
+
+    def call(self, inputs):
+        """Map (batch, steps, channels) to (batch, steps, filters)."""
+        kernel, bias = map(keras.ops.convert_to_tensor, (self.kernel, self.bias))
+        bias = _without_gradient(bias)
+        if keras.backend.backend() != "tensorflow":
+            return self.convolution_op(inputs, kernel) + bias
+        import tensorflow as tf
+
+        # As images of height 1: TensorFlow fuses the sum with a convolution of sequences only where
+        # the size of the batch is known beforehand, and in `fit` it is not.
+        images, kernel = tf.expand_dims(inputs, 1), tf.expand_dims(kernel, 0)
+        found = tf.nn.conv2d(images, kernel, (1, *self.strides), self.padding.upper())
+        return tf.squeeze(tf.nn.bias_add(found, bias), 1)
+
+
+def _without_gradient(x):
+    # Zeros, because Keras warns of variables that have no gradient.
+    return keras.ops.custom_gradient(lambda x: (x, keras.ops.zeros_like))(x)
+
+
+@keras.saving.register_keras_serializable(package="genre_lib")
 class Res1D(layers.Layer):
     """A residual block: two convolutions, whose result is added to their input.
 
@@ -67,7 +96,8 @@ class Res1D(layers.Layer):
     def _make(self, kernel_size, *names):
         penalty = keras.regularizers.L2(self.l2) if self.l2 else None
         settings = {"padding": "same", "kernel_regularizer": penalty, "dtype": self.dtype_policy}
-        convolution = layers.Conv1D(self.filters, kernel_size, **settings, **LAYOUT, name=names[0])
+        make = layers.Conv1D if self.normalization == "group" else Conv1DBeforeBatchNormalization
+        convolution = make(self.filters, kernel_size, **settings, **LAYOUT, name=names[0])
         settings = self.normalization, self.bn_momentum, self.dtype_policy
         return convolution, _normalization(self.filters, *settings, name=names[1])
 
@@ -218,7 +248,8 @@ def build_resnet1d(
 
     inputs = keras.Input((input_samples, 1), name="waveform", dtype="float32")
     x = layers.Rescaling(1 / FULL_SCALE, name="scale", dtype=dtype)(inputs)
-    x = layers.Conv1D(stem, 3, strides=3, name="conv_in", dtype=dtype, **LAYOUT)(x)
+    convolve = layers.Conv1D if normalization == "group" else Conv1DBeforeBatchNormalization
+    x = convolve(stem, 3, strides=3, name="conv_in", dtype=dtype, **LAYOUT)(x)
     x = _normalization(stem, name="norm_in", **settings)(x)
     x = layers.LeakyReLU(name="relu_in", dtype=dtype)(x)
     means = []
@@ -229,7 +260,7 @@ def build_resnet1d(
         if number > len(blocks) - levels + 1:
             pool = layers.GlobalAveragePooling1D(name=f"mean_{number}", dtype=dtype, **LAYOUT)
             means.append(pool(x))
-    x = layers.Conv1D(blocks[-1], 1, name="conv_out", dtype=dtype, **LAYOUT)(x)
+    x = convolve(blocks[-1], 1, name="conv_out", dtype=dtype, **LAYOUT)(x)
     x = _normalization(blocks[-1], name="norm_out", **settings)(x)
     x = layers.LeakyReLU(name="relu_out", dtype=dtype)(x)
     # A 5 s segment leaves one step, so this is the flattening of the original. A longer input
@@ -278,7 +309,7 @@ def list_layers(model):
         if isinstance(layer, layers.Conv1D | layers.MaxPooling1D | layers.Dense | Res1D):
             pools, blocks = isinstance(layer, layers.MaxPooling1D), isinstance(layer, Res1D)
             row = {
-                "layer": type(layer).__name__,
+                "layer": "Conv1D" if isinstance(layer, layers.Conv1D) else type(layer).__name__,
                 "filters": getattr(layer, "filters", None),
                 "kernel": np.max(getattr(layer, "kernel_size", 0)) or None,
                 "pool": np.max(layer.pool_size) if pools else None,

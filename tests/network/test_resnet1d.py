@@ -1,8 +1,10 @@
+import warnings
+
 import keras
 import numpy as np
 import pytest
 
-from genre_lib.network import Res1D, build_resnet1d, list_layers
+from genre_lib.network import Res1D, build_resnet1d, list_layers, resnet1d
 from genre_lib.network.resnet1d import RESIDUAL_FILTERS, max_pool
 from genre_lib.waveform import SHORTEST_WINDOW
 
@@ -277,6 +279,38 @@ def test_rematerialized_the_whole_network_makes_the_same_update(samples):
     weights = zip(plain.get_weights(), again.get_weights(), strict=True)
     for (a, b), noise in zip(weights, biases_without_effect(plain), strict=True):
         assert noise or np.linalg.norm(a - b) <= 1e-5 * np.linalg.norm(a)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_biases_that_batch_normalisation_takes_away_stay_and_the_rest_learns_as_before(
+    jit_compile, samples, monkeypatch
+):
+    def trained():
+        model = small(bn_momentum=0.9)
+        settings = {"loss": "sparse_categorical_crossentropy", "jit_compile": jit_compile}
+        model.compile(keras.optimizers.SGD(0.001), **settings)
+        before = model.get_weights()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # Keras warns of weights that have no gradient
+            model.train_on_batch(samples, np.arange(len(samples)) % 3)
+        return model, before
+
+    model, before = trained()
+    monkeypatch.setattr(resnet1d, "Conv1DBeforeBatchNormalization", keras.layers.Conv1D)
+    plain, _ = trained()
+    weights = zip(before, model.get_weights(), plain.get_weights(), strict=True)
+    for (old, new, expected), bias in zip(weights, biases_without_effect(model), strict=True):
+        if bias:
+            np.testing.assert_array_equal(new, old)
+        else:
+            assert np.linalg.norm(new - expected) <= 1e-5 * np.linalg.norm(expected)
+
+
+def test_biases_before_group_normalisation_learn(samples):
+    model = small(normalization="group")
+    model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy", jit_compile=False)
+    model.train_on_batch(samples, np.arange(len(samples)) % 3)
+    assert all(np.any(layer.bias) for layer in model.layers if hasattr(layer, "bias"))
 
 
 @pytest.mark.parametrize("kept", [{}, {"rematerialize": True}, {"normalization": "group"}])
