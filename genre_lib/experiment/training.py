@@ -15,7 +15,7 @@ from genre_lib.network.averaging import AveragedWeights
 from genre_lib.network.batch_statistics import ReestimatedStatistics
 from genre_lib.network.batches import SegmentBatches, feed, nearest_samples
 from genre_lib.network.devices import default_settings, describe_computation
-from genre_lib.network.inference import predict
+from genre_lib.network.inference import evaluate, predict
 from genre_lib.network.memory import check_memory, explain_exhaustion
 from genre_lib.progress import progress_bar
 
@@ -94,7 +94,15 @@ def train(model, run, batches, state, made_from, progress=True):
     for _ in range(done):
         batches["train"].on_epoch_end()
     bar = progress_bar(total=epochs, initial=done, desc="  epochs", leave=False, progress=progress)
-    training, validation = feed(batches["train"]), feed(batches["valid"])
+    training = feed(batches["train"])
+    averages = [AveragedWeights()] if run.phase.averages else []
+    statistics = [ReestimatedStatistics(batches["statistics"])] if run.phase.reestimates else []
+
+    def validate(_, logs):
+        for preparation in averages + statistics:
+            preparation.on_test_begin()
+        found = evaluate(model, batches["valid"])
+        logs.update((f"val_{name}", value) for name, value in found.items())
 
     def shuffle(*_):
         if training is not batches["train"]:  # Keras does this itself for a PyDataset
@@ -104,16 +112,15 @@ def train(model, run, batches, state, made_from, progress=True):
     follow = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda _, logs: (shuffle(), bar.set_postfix(logs), bar.update())
     )
-    callbacks = [*_scheduler(run), stopping, checkpoints, follow]
-    if run.phase.averages:  # early stopping sees the averages; the state is saved without them
-        callbacks.insert(-2, AveragedWeights())
-    if run.phase.reestimates:
-        callbacks.append(ReestimatedStatistics(batches["statistics"]))
+    # Keras would validate with the network as it is trained, in more than twice the time.
+    validation = keras.callbacks.LambdaCallback(on_epoch_end=validate)
+    # Early stopping sees the averages; the state is saved without them.
+    callbacks = [*_scheduler(run), validation, stopping, *averages, *statistics]
+    callbacks += [checkpoints, follow]
     with bar, explain_exhaustion(run.step_setting, run.step_size):
         try:
             model.fit(
                 training,
-                validation_data=validation,
                 # A run that was interrupted after it had stopped early has no epochs left.
                 initial_epoch=epochs if checkpoints.stopped else done,
                 epochs=epochs,

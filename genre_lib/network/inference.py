@@ -1,10 +1,11 @@
-"""Predict without normalisations, which are folded into the convolutions before them."""
+"""Predict and validate without normalisations, folded into the convolutions before them."""
 
 import functools
 
 import keras
 import numpy as np
 
+from genre_lib.network.batches import feed
 from genre_lib.network.resnet1d import LAYOUT, SLOPE, Res1D
 from genre_lib.waveform import FULL_SCALE
 
@@ -23,17 +24,48 @@ def predict(model, batches):
     return np.concatenate([keras.ops.convert_to_numpy(part) for part in found])
 
 
+def evaluate(model, batches):
+    """Return the loss, penalties included, and the accuracy of a network: a dict.
+
+    The result is that of `keras.Model.evaluate`, up to rounding. The loss is the crossentropy of
+    genres (integers) or of shares of genres.
+    """
+    forward = _fold(model)
+    if forward is None:
+        return model.evaluate(feed(batches), verbose=0, return_dict=True)
+    ops, losses, hits = keras.ops, [], []
+    for samples, labels in (batches[index] for index in range(len(batches))):
+        logits = forward(samples)
+        if labels.ndim > 1:
+            losses.append(ops.categorical_crossentropy(labels, logits, from_logits=True))
+            labels = labels.argmax(axis=1)
+        else:
+            losses.append(ops.sparse_categorical_crossentropy(labels, logits, from_logits=True))
+        hits.append(ops.convert_to_numpy(logits).argmax(axis=1) == labels)
+    losses = [ops.convert_to_numpy(part) for part in losses]
+    loss = float(np.concatenate(losses).mean(dtype=float)) + float(sum(model.losses))
+    return {"accuracy": float(np.concatenate(hits).mean()), "loss": loss}
+
+
 def fold(model):
     """Return a network as a compiled function of samples, or None if it cannot be folded."""
+    forward = _fold(model)
+    return forward and (lambda samples: keras.ops.softmax(forward(samples)))
+
+
+def _fold(model):
+    # The function that it returns computes logits.
     layers = {layer.name: layer for layer in model.layers}
     blocks = [layer for layer in model.layers if isinstance(layer, Res1D)]
-    normalized = isinstance(layers.get("norm_in"), keras.layers.BatchNormalization)
-    if not normalized or layers["conv_in"].compute_dtype != "float32":
+    if not isinstance(layers.get("norm_in"), keras.layers.BatchNormalization):
         return None
     stem = _folded(layers["conv_in"], layers["norm_in"])
     last = _folded(layers["conv_out"], layers["norm_out"])
-    weights = stem, [_folded_block(block) for block in blocks], last, layers["output"].weights
-    weights = keras.tree.map_structure(keras.ops.convert_to_tensor, weights)
+    # In the precision of the network's layers: all but the output may run in half of float32's.
+    convert = functools.partial(keras.ops.convert_to_tensor, dtype=layers["conv_in"].compute_dtype)
+    folded = stem, [_folded_block(block) for block in blocks], last
+    dense = keras.tree.map_structure(keras.ops.convert_to_tensor, layers["output"].weights)
+    weights = *keras.tree.map_structure(convert, folded), dense
     compiled = _compile(tuple(tuple(array.shape) for array in keras.tree.flatten(weights)))
     return lambda samples: compiled(samples, *weights)
 
@@ -52,7 +84,7 @@ def _compile(shapes):
 
 def _forward(samples, stem, blocks, last, dense):
     # As images of height 1, which TensorFlow's kernel requires.
-    x = keras.ops.expand_dims(keras.ops.cast(samples, "float32"), 1) / FULL_SCALE
+    x = keras.ops.expand_dims(keras.ops.cast(samples, stem[0].dtype), 1) / FULL_SCALE
     x = keras.ops.leaky_relu(_convolve(x, *stem, stride=3), SLOPE)
     outputs = []
     for first, second, shortcut in blocks:
@@ -65,7 +97,7 @@ def _forward(samples, stem, blocks, last, dense):
     while sum(level.shape[-1] for level in levels) < dense[0].shape[0]:  # that the output reads
         levels.insert(0, outputs.pop())
     features = keras.ops.concatenate([keras.ops.mean(x, axis=(1, 2)) for x in levels], axis=-1)
-    return keras.ops.softmax(features @ dense[0] + dense[1])
+    return keras.ops.cast(features, dense[0].dtype) @ dense[0] + dense[1]
 
 
 def _folded_block(block):

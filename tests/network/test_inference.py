@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from genre_lib.network import build_resnet1d
-from genre_lib.network.inference import fold, predict
+from genre_lib.network.inference import evaluate, fold, predict
 
 WINDOW = 59_049
 
@@ -50,8 +50,50 @@ def test_the_folded_network_predicts_the_same_whatever_keras_json_says(keras_jso
     np.testing.assert_array_equal(predict(model, Batches()), expected)
 
 
-def test_half_precision_is_not_folded():
-    assert fold(build_resnet1d(WINDOW, 4, width=1 / 32, dtype="mixed_bfloat16")) is None
+@pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16"])
+def test_in_half_precision_the_folded_network_is_as_close_as_the_network_itself(dtype):
+    model, choices = network(dtype=dtype, levels=4), {"verbose": 0, "batch_size": 3}
+    exact, expected = (m.predict(Batches.x, **choices) for m in (network(levels=4), model))
+    assert fold(model) is not None
+    found = predict(model, Batches())
+    assert found.dtype == np.float32
+    assert np.abs(found - exact).max() <= 2 * np.abs(expected - exact).max() < 0.3
+
+
+class Labelled(Batches):
+    """The same batches with genres, as integers or as shares."""
+
+    genres = np.array([3, 0, 1, 1, 2], np.int32)
+    shares = np.random.default_rng(2).dirichlet(np.ones(4), 5).astype(np.float32)
+
+    def __init__(self, of="genres"):
+        super().__init__()
+        self.y = getattr(self, of)
+
+    def __getitem__(self, index):
+        return super().__getitem__(index)[0], self.y[3 * index : 3 * index + 3]
+
+
+@pytest.mark.parametrize("choices", [{}, {"l2": 0.01, "levels": 4}, {"normalization": "group"}])
+@pytest.mark.parametrize("of", ["genres", "shares"])
+def test_the_evaluation_is_that_of_keras(of, choices):
+    model = network(**choices)
+    loss = {"genres": "sparse_categorical_crossentropy", "shares": "categorical_crossentropy"}[of]
+    model.compile(loss=loss, metrics=["accuracy"], jit_compile=False)
+    batches = Labelled(of)
+    expected = model.evaluate(batches, verbose=0, return_dict=True)
+    assert evaluate(model, batches) == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_evaluation_knows_how_wrong_a_prediction_is_that_is_sure():
+    model = network()
+    model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
+    kernel = model.get_layer("output").kernel
+    kernel.assign(kernel * 1e4)
+    assert predict(model, Batches()).min() == 0  # whose logarithm is not finite
+    expected = model.evaluate(Labelled(), verbose=0, return_dict=True)
+    assert evaluate(model, Labelled()) == pytest.approx(expected, rel=1e-4)
+    assert expected["loss"] > 100
 
 
 def test_a_network_that_cannot_be_folded_predicts_as_it_is():
