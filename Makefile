@@ -60,11 +60,12 @@ data: $(ENV)  ## download GTZAN into the folder DATA
 	@$(BIN)/python -m genre_lib data fetch -- "$$DATA"
 
 test: lint  ## run lint, the unit tests on TensorFlow and partly on JAX, and every notebook
-	@# The longest tests come first, so that neither process waits for the other at the end.
-	$(BIN)/python -m pytest tests/robustness tests --ignore=tests/benchmarks --ignore=tests/browser \
-	    -n 2 --dist loadfile
+	@# The longest files come first, so that neither process waits for the other at the end.
+	$(BIN)/python -m pytest tests/binding/test_report.py tests/robustness/test_kills.py \
+	    tests/experiment tests/network tests --ignore=tests/benchmarks --ignore=tests/browser \
+	    -n 2 --dist loadfile --no-loadscope-reorder
 	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/network tests/experiment/test_checkpoints.py \
-	    -k "not memory" -n 2 --dist loadfile
+	    -k "not memory" -n 2 --dist loadfile --no-loadscope-reorder
 	@# Each cell is compared with its stored output, except for tagged cells, whose output depends
 	@# on the profile or on time.
 	JUPYTER_PATH= GENRE_PROFILE=smoke TQDM_DISABLE=1 \

@@ -7,6 +7,8 @@ from tests.benchmarks.speed.derived import derive, figure_row
 def test_rates_become_shares_margins_and_the_time_of_a_plan():
     figures = [
         figure_row("training", "this project, jax", [100.0], "segments/s", 32),
+        # In half precision, where the limits are not those of half precision.
+        figure_row("training", "this project, tensorflow, bfloat16", [200.0], "segments/s", 32),
         figure_row("training", "plain Keras", [25.0], "segments/s", 32),
         figure_row("inference", "this project, jax", [20.0], "tracks/s", 84),
         figure_row("feeder", "this project, jax", [500.0], "segments/s", 32),

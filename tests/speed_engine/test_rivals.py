@@ -1,10 +1,12 @@
+import dataclasses
 import sys
 import time
 
 import numpy as np
 
 from genre_lib.experiment import PAPER
-from tests.benchmarks.speed.rivals import Process, Rival
+from genre_lib.waveform import SHORTEST_WINDOW
+from tests.benchmarks.speed.rivals import PlainKeras, Process, Rival, list_rivals
 
 
 class Grower:
@@ -43,3 +45,32 @@ class Spy:
 
 def test_a_rival_shares_its_process_with_no_other():
     assert measure(Spy, 1) == [([], None)]
+
+
+def test_plain_keras_has_no_layer_of_this_project_but_its_blocks():
+    # Imported here: the processes of the tests above import this module, too.
+    import keras
+
+    from genre_lib.network import Res1D
+
+    class Store:
+        def segments(self, window):
+            return {"start": [0]}
+
+        def read(self, starts, window):
+            return np.zeros((1, window), np.int16)
+
+    profile = dataclasses.replace(PAPER, width=1 / 32, window=SHORTEST_WINDOW)
+    model = PlainKeras(profile, Store()).model
+    inner = [part for layer in model.layers for part in (layer, *layer._layers)]
+    ours = {type(part) for part in inner if type(part).__module__.startswith("genre_lib")}
+    assert ours == {Res1D}
+    assert sum(isinstance(part, keras.layers.BatchNormalization) for part in inner) > 20
+
+
+def test_half_precision_is_measured_where_it_is_computed():
+    names = {half: {r.name for r in list_rivals(False, half)} for half in (False, True)}
+    added = names[True] - names[False]
+    assert names[False] < names[True]
+    assert "this project, tensorflow, bfloat16" in added
+    assert all("bfloat16" in name for name in added)

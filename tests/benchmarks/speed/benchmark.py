@@ -113,9 +113,7 @@ def _origin(device):
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
-    with contextlib.suppress(OSError):
-        found = Path("/proc/cpuinfo").read_text().split()
-        machine["flags"] = " ".join(flag for flag in _FLAGS if flag in found)
+    machine["flags"] = " ".join(_flags())
     return {
         "device": device,
         "machine": machine,
@@ -125,8 +123,16 @@ def _origin(device):
     }
 
 
+def _flags():
+    with contextlib.suppress(OSError):
+        found = Path("/proc/cpuinfo").read_text().split()
+        return [flag for flag in _FLAGS if flag in found]
+    return []
+
+
 def _rivals(options):
-    return list_rivals(devices.find_device().is_gpu, options.without)
+    on_gpu = devices.find_device().is_gpu
+    return list_rivals(on_gpu, on_gpu or "avx512_bf16" in _flags(), options.without)
 
 
 def _race(options, sections, folder, progress):

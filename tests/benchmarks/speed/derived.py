@@ -16,7 +16,14 @@ def figure_row(figure, what, values, unit, batch=None, note=None):
 def derive(figures, limits, profile):
     """Derive further figures: what the rates of this project mean on this device."""
     name = limits["device"]
-    ours = [row for row in figures if row["value"] and row["what"].startswith("this project")]
+    # The limits are those of the precision that the device computes in by itself.
+    ours = [
+        row
+        for row in figures
+        if row["value"]
+        and row["what"].startswith("this project")
+        and not row["what"].endswith("bfloat16")
+    ]
     return [
         figure_row("limit", f"{name}: products", [limits["product_rate"] / 1e12], "TFLOP/s"),
         figure_row("limit", f"{name}: copies", [limits["bandwidth"] / 1e9], "GB/s"),

@@ -37,11 +37,13 @@ KEPT_MEMORY = {
 class Project:
     """This project: its network, compiled and fed as in a run."""
 
-    def __init__(self, profile, store):
+    def __init__(self, profile, store, precision=None):
         from genre_lib.experiment import NORMAL
         from genre_lib.experiment.models import compile_model
         from genre_lib.network.batches import nearest_samples
 
+        if precision:
+            profile = dataclasses.replace(profile, precision=precision)
         self.profile, self.samples = profile, nearest_samples(store)
         self.segments = store.segments(window=profile.window)
         self.model = compile_model(profile, NORMAL, N_CLASSES)
@@ -99,9 +101,12 @@ class PlainKeras:
         from genre_lib.network import build_resnet1d
 
         self.segments = store.read(store.segments(window=profile.window)["start"], profile.window)
-        # The library's network trains with TensorFlow's fused kernel, which plain Keras does not.
-        plain = keras.layers.BatchNormalization
-        with mock.patch("genre_lib.network.resnet1d.FusedBatchNormalization", plain):
+        # The library's network trains with TensorFlow's fused kernels, which plain Keras does not.
+        plain = {
+            "FusedBatchNormalization": keras.layers.BatchNormalization,
+            "Conv1DBeforeBatchNormalization": keras.layers.Conv1D,
+        }
+        with mock.patch.multiple("genre_lib.network.resnet1d", **plain):
             self.model = build_resnet1d(profile.window, N_CLASSES, profile.width, dtype="float32")
         self.model.compile(
             "adam",
@@ -218,12 +223,13 @@ class Rival:
     environment: dict = dataclasses.field(default_factory=dict)  # of its process
 
 
-def list_rivals(on_gpu, without=()):
+def list_rivals(on_gpu, half=True, without=()):
     """List what the installed packages can measure: this project on the chosen backend first.
 
-    On a GPU, PyTorch is measured in bfloat16 (its automatic mixed precision), too, and not with
-    kept memory, as PyTorch always keeps a GPU's. Rivals with a text of `without` in their name are
-    left out.
+    With `half`, PyTorch is measured in bfloat16 (its automatic mixed precision), too; so is this
+    project on TensorFlow on a CPU, where it computes in float32 unless a profile says otherwise. On
+    a GPU, nothing is measured with kept memory, as PyTorch always keeps a GPU's. Rivals with a text
+    of `without` in their name are left out.
     """
     import keras
 
@@ -231,13 +237,16 @@ def list_rivals(on_gpu, without=()):
     others = [b for b in ("jax", "tensorflow") if b != chosen and importlib.util.find_spec(b)]
     found = [Rival(f"this project, {b}", Project, b) for b in (chosen, *others)]
     if importlib.util.find_spec("tensorflow"):
+        if half and not on_gpu:
+            name, options = "this project, tensorflow, bfloat16", {"precision": "mixed_bfloat16"}
+            found.append(Rival(name, Project, "tensorflow", options))
         found.append(Rival("plain Keras, tensorflow, float32", PlainKeras, "tensorflow"))
     else:
         name, compiled = "plain Keras, jax, float32", {"jit_compile": True}
         found.append(Rival(f"{name}, operation by operation", PlainKeras, "jax"))
         found.append(Rival(f"{name}, compiled", PlainKeras, "jax", compiled))
     if importlib.util.find_spec("torch"):
-        for precision in ("float32", "bfloat16")[: 1 + on_gpu]:
+        for precision in ("float32", "bfloat16")[: 1 + half]:
             for way in ("eager", "compiled"):
                 options = {"compiled": way == "compiled", "half": precision == "bfloat16"}
                 name = f"PyTorch, {way}, {precision}"
