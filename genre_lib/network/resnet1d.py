@@ -30,24 +30,22 @@ class Conv1DBeforeBatchNormalization(layers.Conv1D):
     update on a CPU.
     """
 
+    def build(self, input_shape):
+        """Create kernel and bias."""
+        super().build(input_shape)
+        self.bias.trainable = False
+
     def call(self, inputs):
         """Map (batch, steps, channels) to (batch, steps, filters)."""
-        kernel, bias = map(keras.ops.convert_to_tensor, (self.kernel, self.bias))
-        bias = _without_gradient(bias)
         if keras.backend.backend() != "tensorflow":
-            return self.convolution_op(inputs, kernel) + bias
+            return super().call(inputs)
         import tensorflow as tf
 
         # As images of height 1: TensorFlow fuses the sum with a convolution of sequences only where
         # the size of the batch is known beforehand, and in `fit` it is not.
-        images, kernel = tf.expand_dims(inputs, 1), tf.expand_dims(kernel, 0)
+        images, kernel = tf.expand_dims(inputs, 1), tf.expand_dims(self.kernel, 0)
         found = tf.nn.conv2d(images, kernel, (1, *self.strides), self.padding.upper())
-        return tf.squeeze(tf.nn.bias_add(found, bias), 1)
-
-
-def _without_gradient(x):
-    # Zeros, because Keras warns of variables that have no gradient.
-    return keras.ops.custom_gradient(lambda x: (x, keras.ops.zeros_like))(x)
+        return tf.squeeze(tf.nn.bias_add(found, tf.convert_to_tensor(self.bias)), 1)
 
 
 @keras.saving.register_keras_serializable(package="genre_lib")
@@ -207,7 +205,9 @@ def build_resnet1d(
     input_samples, n_classes : int
         Length of a segment, at least 59 049 (3^10) for the stride and the poolings; number of
         genres.
-    width : float, factor on all filters; 1 gives ten classes 4 086 794 trainable parameters
+    width : float
+        Factor on all filters; 1 gives ten classes 4 086 794 parameters. Of these, the biases of
+        convolutions before batch normalisation do not learn.
     l2, l2_reading : float, {"sum", "mean"}
         L2 penalty on the N convolution kernel weights w of the residual blocks (3 801 088 at width
         1): l2 * sum(w ** 2), as in Keras, or l2 / N * sum(w ** 2), as the report prints it.
