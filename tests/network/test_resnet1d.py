@@ -297,7 +297,7 @@ def test_biases_that_batch_normalisation_takes_away_stay_and_the_rest_learns_as_
         return model, before
 
     model, before = trained()
-    monkeypatch.setattr(resnet1d, "Conv1DBeforeBatchNormalization", keras.layers.Conv1D)
+    monkeypatch.setattr(resnet1d, "Conv1D", keras.layers.Conv1D)
     plain, _ = trained()
     weights = zip(before, model.get_weights(), plain.get_weights(), strict=True)
     for (old, new, expected), bias in zip(weights, biases_without_effect(model), strict=True):

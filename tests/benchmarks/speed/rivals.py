@@ -104,7 +104,7 @@ class PlainKeras:
         # The library's network trains with TensorFlow's fused kernels, which plain Keras does not.
         plain = {
             "FusedBatchNormalization": keras.layers.BatchNormalization,
-            "Conv1DBeforeBatchNormalization": keras.layers.Conv1D,
+            "Conv1D": keras.layers.Conv1D,
         }
         with mock.patch.multiple("genre_lib.network.resnet1d", **plain):
             self.model = build_resnet1d(profile.window, N_CLASSES, profile.width, dtype="float32")
