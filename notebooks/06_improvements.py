@@ -124,7 +124,8 @@ if len(named) > 1:
         .reset_index(),
         "Accuracy on the test partitions with 95% intervals; the difference of tracks to the normal phase on the same "
         "tracks; the training accuracy in the best epoch (with augmentation, of augmented segments); the median time "
-        "of an epoch; p of McNemar's exact test; all on the same rotations.",
+        "of an epoch, during which the machine may have done other work, too; p of McNemar's exact test; all on the "
+        "same rotations.",
         formats={"training": "{:.1%}", "s / epoch": "{:.1f}", "p": "{:.3g}", "epochs": "{:.0f}"},
         runs=alone,
     )
