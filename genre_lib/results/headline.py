@@ -17,6 +17,7 @@ from genre_lib.experiment.phases import (
     variant_phases,
 )
 from genre_lib.experiment.protocols import count_leaks
+from genre_lib.results.data import compare_improved, on_improved
 from genre_lib.results.diagnostics import accuracy_gaps, compare, original_groups
 from genre_lib.results.findings import OUTCOMES, on_outcomes, on_ways
 from genre_lib.results.original import judge_statements, quote
@@ -96,7 +97,7 @@ def summarize(workspace):
         _on_training(workspace, len(networks) - n_missing, len(networks)),
         _on_accuracies(phases, chance) + _on_others(others),
         _on_statements(phases, named["normal"]) + _on_harm(phases, against.drop("accumulation")),
-        _on_leakage(workspace, apart, named["normal"]),
+        _on_leakage(workspace, apart, named["normal"]) + _on_improved_apart(workspace, runs),
         _on_limits(workspace, phases, n_missing),
     ]
     shown = rows[rows["runs"] > 0]
@@ -202,6 +203,18 @@ def _on_leakage(workspace, apart, normal):
     if with_runs.empty:
         sentences.append("No stricter protocol was run to show what that adds.")
     return " ".join(sentences)
+
+
+def _on_improved_apart(workspace, runs):
+    """Compare the improved network with the others under the strictest protocol."""
+    improved = [p for p in improvement_phases(workspace.profile) if p.name == "improved"]
+    kinds = (NORMAL, *improved, *BASELINES)
+    strictest = [phase for p in kinds for phase in workspace.protocol_phases(1, p)[-1:]]
+    table = compare_improved({phase: runs(phase) for phase in strictest if phase not in kinds})
+    if table.empty:
+        return ""
+    found = table["improved"].iloc[0]
+    return f" The improved network recognises **{found}** there. {on_improved(table)}"
 
 
 def _have(number):

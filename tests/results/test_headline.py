@@ -164,6 +164,18 @@ def test_what_leaks_is_counted_and_what_it_adds():
     assert re.search(r"\]\*\* of \d+ tracks; on the \d+ that both protocols tested, ", text)
 
 
+def test_what_the_improvements_add_under_the_stricter_protocol_is_told():
+    profile = one(improvements=("improved",))
+    shares = ALL | {"improved": 0.8, "improved-artist-filtered": 1.0, "svm-artist-filtered": 0.6}
+    told = summarize(Made(shares, profile)).paragraphs[3].partition(" The improved network ")[2]
+    assert told.startswith("recognises **100.0% [100.0%, 100.0%]** there. On the same tracks, ")
+    assert "with 1 training partition, the improved network is significantly better than " in told
+    assert "than the plain network (+" in told
+    assert "than the baseline *librosa features, SVM* (+" in told
+    for others in (ALL, {name: shares[name] for name in shares if "artist" not in name}):
+        assert "The improved network" not in summarize(Made(others, profile)).paragraphs[3]
+
+
 def test_without_artists_faults_and_protocols_the_text_says_so():
     profile = dataclasses.replace(HALF, protocols=("original",))
     text = summarize(Made(ALL, profile, artists=False)).paragraphs[3]
