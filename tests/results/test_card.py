@@ -73,7 +73,7 @@ def test_its_text_says_how_it_was_made_and_what_it_cannot_do(card):
         "Protocol *original*: every track takes part",
         "1/16 of the original's filters",
         "normal, original protocol, 6 networks",
-        "normal, artist filtered, 1 network",
+        "normal, artist filtered, 6 networks",
         "the expected calibration error is 0.",
         "A song of any other genre is given one of these names, too.",
         "GTZAN has no licence",
