@@ -34,13 +34,16 @@ def evaluate(model, batches):
     if forward is None:
         return model.evaluate(feed(batches), verbose=0, return_dict=True)
     ops, losses, hits = keras.ops, [], []
+    # Behind a softmax, Keras finds the logits on TensorFlow only; on JAX, it limits probabilities.
+    from_logits = keras.backend.backend() == "tensorflow"
     for samples, labels in (batches[index] for index in range(len(batches))):
         logits = forward(samples)
+        outputs = logits if from_logits else ops.softmax(logits)
         if labels.ndim > 1:
-            losses.append(ops.categorical_crossentropy(labels, logits, from_logits=True))
+            losses.append(ops.categorical_crossentropy(labels, outputs, from_logits))
             labels = labels.argmax(axis=1)
         else:
-            losses.append(ops.sparse_categorical_crossentropy(labels, logits, from_logits=True))
+            losses.append(ops.sparse_categorical_crossentropy(labels, outputs, from_logits))
         hits.append(ops.convert_to_numpy(logits).argmax(axis=1) == labels)
     losses = [ops.convert_to_numpy(part) for part in losses]
     loss = float(np.concatenate(losses).mean(dtype=float)) + float(sum(model.losses))
