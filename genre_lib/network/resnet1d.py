@@ -45,9 +45,10 @@ class Conv1D(layers.Conv1D):
 
         # As images of height 1: TensorFlow fuses the sum with a convolution of sequences only where
         # the size of the batch is known beforehand, and in `fit` it is not.
-        images, kernel = tf.expand_dims(inputs, 1), tf.expand_dims(self.kernel, 0)
+        kernel, bias = map(keras.ops.convert_to_tensor, (self.kernel, self.bias))
+        images, kernel = tf.expand_dims(inputs, 1), tf.expand_dims(kernel, 0)
         found = tf.nn.conv2d(images, kernel, (1, *self.strides), self.padding.upper())
-        return tf.squeeze(tf.nn.bias_add(found, tf.convert_to_tensor(self.bias)), 1)
+        return tf.squeeze(tf.nn.bias_add(found, bias), 1)
 
 
 @keras.saving.register_keras_serializable(package="genre_lib")
@@ -169,7 +170,8 @@ def _rematerialized(function, sublayers):
     # move its statistics twice per update on TensorFlow, and fail on JAX. So the function takes the
     # variables as arguments and returns their new values, which are assigned once, outside.
     variables = [variable for layer in sublayers for variable in layer.variables]
-    statistics = [variable for layer in sublayers for variable in layer.non_trainable_variables]
+    norms = [layer for layer in sublayers if not isinstance(layer, layers.Conv1D)]
+    statistics = [variable for layer in norms for variable in layer.non_trainable_variables]
 
     @keras.remat
     def pure(inputs, values):
