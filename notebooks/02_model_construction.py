@@ -74,15 +74,12 @@ show_table(
 # %%
 import math
 
-learnt = sum(math.prod(variable.shape) for variable in model.trainable_variables)
-biases = sum(math.prod(v.shape) for v in model.non_trainable_variables if v.name == "bias")
+trainable = sum(math.prod(variable.shape) for variable in model.trainable_variables)
 show_text(
-    f"The network has **{learnt + biases:,} parameters** besides the moving statistics; the original "
-    "reports 4,086,794 trainable ones (quoted). Only this reading of the table gives that number: "
-    "the shortcut has a convolution and a batch normalisation exactly where the number of filters "
-    "changes, every convolution has a bias, and the first and the last convolution are followed by "
-    f"batch normalisation. That subtracts the {biases:,} biases again, whose gradient is zero but "
-    "for rounding; here they do not take part in training, which makes it faster."
+    f"The network has **{trainable:,} trainable parameters**; the original reports 4,086,794 "
+    "(quoted). Only this reading of the table gives that number: the shortcut has a convolution and "
+    "a batch normalisation exactly where the number of filters changes, every convolution has a "
+    "bias, and the first and the last convolution are followed by batch normalisation."
 )
 
 # %% [markdown]

@@ -64,7 +64,7 @@ def _fold(model):
         return None
     stem = _folded(layers["conv_in"], layers["norm_in"])
     last = _folded(layers["conv_out"], layers["norm_out"])
-    # In the precision of the network's layers: all but the output may run in half of float32's.
+    # In the precision of the network's layers; that of the output layer is always float32.
     convert = functools.partial(keras.ops.convert_to_tensor, dtype=layers["conv_in"].compute_dtype)
     folded = stem, [_folded_block(block) for block in blocks], last
     dense = keras.tree.map_structure(keras.ops.convert_to_tensor, layers["output"].weights)

@@ -29,7 +29,7 @@ def accuracies(precision, folder):
 def test_half_precision_agrees_within_noise(tmp_path):
     half = devices.choose_precision("auto", devices.find_device())
     if half == "float32":
-        pytest.skip("no GPU: a CPU emulates half precision, at a tenth of the speed")
+        pytest.skip("no GPU: a CPU computes in float32 unless a profile says otherwise")
     single, halved = accuracies("float32", tmp_path), accuracies(half, tmp_path)
     differences = halved - single
     error = differences.std(ddof=1) / np.sqrt(len(SEEDS))

@@ -223,7 +223,7 @@ class Rival:
     environment: dict = dataclasses.field(default_factory=dict)  # of its process
 
 
-def list_rivals(on_gpu, half=True, without=()):
+def list_rivals(on_gpu, half, without=()):
     """List what the installed packages can measure: this project on the chosen backend first.
 
     With `half`, PyTorch is measured in bfloat16 (its automatic mixed precision), too; so is this
