@@ -47,22 +47,34 @@ def tabulate_rates(result):
 
 
 def compare_rates(result):
-    """Say how fast this project trains, and how many times as fast as each alternative."""
+    """Say how fast this project trains, and how many times as fast as each alternative.
+
+    Where this project was measured in bfloat16 as well, it is compared in each precision.
+    """
     trained = [r for r in result["figures"] if r["figure"] == "training" and r["value"]]
     sentences = []
     for batch in dict.fromkeys(row["batch"] for row in trained):
         rates = {row["what"]: row["value"] for row in trained if row["batch"] == batch}
-        if (ours := _fastest(rates, "this project")) is None:
-            continue
-        rate = f"{rates[ours]:.3g}" if rates[ours] < 100 else f"{rates[ours]:,.0f}"
-        sentence = f"With batches of {batch}, {ours} trains {rate} segments per second"
-        ratios = [
-            f"{rates[ours] / rates[other]:.2f} times {other}"
-            for other in (_fastest(rates, "plain Keras"), _fastest(rates, "PyTorch"))
-            if other is not None
-        ]
-        sentences.append(sentence + (": " + ", and ".join(ratios) if ratios else "") + ".")
-    return " ".join(sentences)
+        half = {what: rate for what, rate in rates.items() if "bfloat16" in what}
+        if _fastest(half, "this project"):
+            single = {what: rate for what, rate in rates.items() if what not in half}
+            sentences += [_compare(single, batch), _compare(half, batch)]
+        else:
+            sentences.append(_compare(rates, batch))
+    return " ".join(filter(None, sentences))
+
+
+def _compare(rates, batch):
+    if (ours := _fastest(rates, "this project")) is None:
+        return ""
+    rate = f"{rates[ours]:.3g}" if rates[ours] < 100 else f"{rates[ours]:,.0f}"
+    ratios = [
+        f"{rates[ours] / rates[other]:.2f} times {other}"
+        for other in (_fastest(rates, "plain Keras"), _fastest(rates, "PyTorch"))
+        if other is not None
+    ]
+    sentence = f"With batches of {batch}, {ours} trains {rate} segments per second"
+    return sentence + (": " + ", and ".join(ratios) if ratios else "") + "."
 
 
 def _fastest(rates, name):

@@ -66,6 +66,25 @@ def test_the_comparison_is_with_the_fastest_of_each_kind():
     assert compare_rates({"figures": []}) == ""
 
 
+def test_each_precision_is_compared_where_both_were_measured():
+    rates = {
+        "this project, tensorflow": 100.0,
+        "this project, tensorflow, bfloat16": 160.0,
+        "plain Keras, tensorflow, float32": 50.0,
+        "PyTorch, eager, float32": 80.0,
+        "PyTorch, eager, bfloat16": 128.0,
+    }
+    figures = [figure_row("training", what, [rate], "", 32) for what, rate in rates.items()]
+    single, half = compare_rates({"figures": figures}).split(". ")
+    assert single.endswith(
+        "this project, tensorflow trains 100 segments per second: 2.00 times plain Keras, "
+        "tensorflow, float32, and 1.25 times PyTorch, eager, float32"
+    )
+    assert half.endswith("160 segments per second: 1.25 times PyTorch, eager, bfloat16.")
+    figures = figures[:1] + figures[2:]  # as on a GPU, where the precision is chosen
+    assert compare_rates({"figures": figures}).endswith("0.78 times PyTorch, eager, bfloat16.")
+
+
 def test_a_device_is_named_with_its_machine():
     machine = {"processor": "Xeon_E5", "memory": "16 GiB", "cores": 8}
     measured = {"device": "NVIDIA *H100*", "machine": machine}

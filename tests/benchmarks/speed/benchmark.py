@@ -143,25 +143,20 @@ def _race(options, sections, folder, progress):
     rivals = _rivals(options)
     if not {"training", "inference"} & set(sections):
         rivals = rivals[:1]
-    bar = tqdm(disable=not progress, bar_format="{desc} [{elapsed}]")
-    processes, figures = [], []
-    try:
-        for rival in rivals:
-            bar.set_description(f"starting {rival.name}")
-            processes.append(Process(rival, options.profile, store))
-        limits, failure = processes[0].call(describe_limits, options.profile, options.quick)
-        if failure:
-            raise RuntimeError(f"{rivals[0].name} cannot compute here: {failure}")
-        for figure in [section for section in _RACES if section in sections]:
-            inference = TRACKS_PER_BATCH * options.profile.max_segments
-            sizes = (inference,) if figure == "inference" else options.batch_sizes
-            chosen = processes[:1] if figure == "feeder" else processes
-            for size in sizes:
-                figures += take_turns(chosen, figure, size, options, bar)
-    finally:
-        bar.close()
-        for process in processes:
-            process.close()
+    figures, limits = [], None
+    for group in _by_precision(rivals):
+        started = [(rival, options.profile) for rival in group]
+        with _started(started, store, progress) as (processes, bar):
+            if limits is None:
+                limits = _limits(processes[0], options)
+            for figure in [section for section in _RACES if section in sections]:
+                inference = TRACKS_PER_BATCH * options.profile.max_segments
+                sizes = (inference,) if figure == "inference" else options.batch_sizes
+                fed = [process for process in processes if process.rival is rivals[0]]
+                chosen = fed if figure == "feeder" else processes
+                for size in sizes:
+                    figures += take_turns(chosen, figure, size, options, bar)
+    figures.sort(key=lambda row: (list(_RACES).index(row["figure"]), row["batch"]))
     if "limit" in sections:
         figures += derive(figures, limits, options.profile)
     if "width" in sections:
@@ -169,25 +164,53 @@ def _race(options, sections, folder, progress):
     return figures, limits
 
 
-def _width_figures(rival, store, options, progress):
-    """Measure what a segment of the shortest window costs in training, by the number of filters."""
-    profile = dataclasses.replace(options.profile, window=SHORTEST_WINDOW)
+def _by_precision(rivals):
+    """Divide the rivals on a CPU by precision: together they would keep more than 24 GB."""
+    if devices.find_device().is_gpu:
+        return [rivals]
+    half = [rival for rival in rivals if "bfloat16" in rival.name]
+    return [group for group in ([r for r in rivals if r not in half], half) if group]
+
+
+@contextlib.contextmanager
+def _started(rivals, store, progress):
+    """Start pairs of a rival and a profile; provide processes and a bar that says what they do."""
     processes = []
     bar = tqdm(disable=not progress, bar_format="{desc} [{elapsed}]")
     try:
-        for width in _WIDTHS[: 2 if options.quick else None]:
-            named = dataclasses.replace(rival, name=f"1/{1 / width:g} of the filters")
-            processes.append(Process(named, dataclasses.replace(profile, width=width), store))
-        sizes = (4,) if options.quick else (8, 16, 32)
-        return [
-            row | {"figure": "width"}
-            for size in sizes
-            for row in take_turns(processes, "training", size, options, bar)
-        ]
+        for rival, profile in rivals:
+            bar.set_description(f"starting {rival.name}")
+            processes.append(Process(rival, profile, store))
+        yield processes, bar
     finally:
         bar.close()
         for process in processes:
             process.close()
+
+
+def _limits(process, options):
+    limits, failure = process.call(describe_limits, options.profile, options.quick)
+    if failure:
+        raise RuntimeError(f"{process.rival.name} cannot compute here: {failure}")
+    return limits
+
+
+def _width_figures(rival, store, options, progress):
+    """Measure what a segment of the shortest window costs in training, by the number of filters."""
+    profile = dataclasses.replace(options.profile, window=SHORTEST_WINDOW)
+    rivals = [
+        (
+            dataclasses.replace(rival, name=f"1/{1 / width:g} of the filters"),
+            dataclasses.replace(profile, width=width),
+        )
+        for width in _WIDTHS[: 2 if options.quick else None]
+    ]
+    with _started(rivals, store, progress) as (processes, bar):
+        return [
+            row | {"figure": "width"}
+            for size in ((4,) if options.quick else (8, 16, 32))
+            for row in take_turns(processes, "training", size, options, bar)
+        ]
 
 
 def take_turns(processes, figure, batch_size, options, bar):
