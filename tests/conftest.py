@@ -1,5 +1,6 @@
 """What the tests share: a corpus of tones, a small network, and the real excerpts if at hand."""
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,12 @@ from tones import TINY, write_tones
 from genre_lib.corpus import build_store, load_corpus
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def pytest_collection_finish():
+    # What is imported by now stays, and need not be searched whenever a network is forgotten.
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

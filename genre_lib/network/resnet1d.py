@@ -39,8 +39,9 @@ class Conv1D(layers.Conv1D):
             return self.convolution_op(inputs, kernel) + keras.ops.stop_gradient(bias)
         import tensorflow as tf
 
-        # Zeros, because Keras warns of variables without a gradient.
-        bias = tf.custom_gradient(lambda x: (x, tf.zeros_like))(bias)
+        # The gradient of a sign is zeros; of variables without any, Keras warns. (TensorFlow keeps
+        # the graph of a custom gradient as long as the process lives.)
+        bias = tf.stop_gradient(bias) + 0 * tf.sign(bias)
         # As images of height 1: TensorFlow fuses the sum with a convolution of sequences only where
         # the size of the batch is known beforehand, and in `fit` it is not.
         images, kernel = tf.expand_dims(inputs, 1), tf.expand_dims(kernel, 0)

@@ -1,4 +1,5 @@
 import dataclasses
+import gc
 
 import keras
 import numpy as np
@@ -90,6 +91,25 @@ def test_phases_that_compile_the_same_network_share_it():
     model = networks.give(Run(TINY, NORMAL, 0), 2)
     assert networks.give(Run(TINY, patient, 1, seed=1), 2) is model
     assert networks.give(Run(TINY, l2_phase(0.01), 0), 2) is not model
+
+
+@pytest.mark.usefixtures("small_networks")
+def test_a_network_that_is_forgotten_leaves_no_graph_behind():
+    def graphs():
+        gc.collect()
+        return sum(type(thing).__name__ == "FuncGraph" for thing in gc.get_objects())
+
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("the graphs are TensorFlow's")
+    networks = Networks()
+    networks.forget()
+    before = graphs()
+    for phase in (NORMAL, ACCUMULATION):
+        samples, labels = np.zeros((4, TINY.window), np.int16), np.zeros(4)
+        networks.give(Run(TINY, phase, 0), 2).fit(samples, labels, batch_size=4, verbose=0)
+        assert graphs() > before
+    networks.forget()
+    assert graphs() <= before
 
 
 def test_a_loss_is_computed_in_single_precision_whatever_keras_json_says(keras_json):

@@ -54,7 +54,8 @@ def test_only_protocols_that_the_corpus_allows_are_offered(demo):
     assert artists.protocol == "artist_filtered"
 
 
-def test_a_run_without_repetitions_tests_none_and_is_kept(demo, home):
+def test_a_run_without_repetitions_tests_none_and_is_kept(demo, home, small_network, monkeypatch):
+    monkeypatch.setattr("genre_lib.experiment.models.build_resnet1d", small_network)
     phase = protocol_phase("no_repetitions")
     (result,) = demo.runs(phase)[phase]
     truth = read_truth(home / "data" / "demo")
