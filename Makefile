@@ -69,7 +69,8 @@ test: lint  ## run lint, the unit tests on TensorFlow and partly on JAX, and eve
 	@# Each cell is compared with its stored output, except for tagged cells, whose output depends
 	@# on the profile or on time.
 	JUPYTER_PATH= GENRE_PROFILE=smoke TQDM_DISABLE=1 \
-	    $(BIN)/python -m pytest --nbval --nbval-cell-timeout=600 -p no:cacheprovider notebooks
+	    $(BIN)/python -m pytest --nbval --nbval-cell-timeout=600 -p no:cacheprovider notebooks \
+	    -n 2 --dist loadfile
 
 test-reliability: $(ENV)  ## test 20 kills at random moments, little memory, and one core
 	KILLS=20 $(BIN)/python -m pytest tests/robustness/test_kills.py tests/benchmarks/test_small_machines.py -s

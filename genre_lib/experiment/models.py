@@ -44,7 +44,7 @@ class Networks:
         """Release the network and its memory."""
         self._key = self._model = None
         # Keras keeps every network of a process until its session is cleared.
-        keras.utils.clear_session(free_memory=True)
+        keras.utils.clear_session(free_memory=False)
         _release_graphs()
         gc.collect()
 
