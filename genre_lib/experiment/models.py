@@ -9,6 +9,7 @@ import numpy as np
 
 from genre_lib.network import devices
 from genre_lib.network.accumulation import GradientAccumulationModel
+from genre_lib.network.memory import release_graphs
 from genre_lib.network.resnet1d import build_resnet1d
 
 
@@ -45,19 +46,8 @@ class Networks:
         self._key = self._model = None
         # Keras keeps every network of a process until its session is cleared.
         keras.utils.clear_session(free_memory=False)
-        _release_graphs()
+        release_graphs()
         gc.collect()
-
-
-def _release_graphs():
-    # TensorFlow registers each custom gradient for ever, and with it the graph that it is part of.
-    # Every update that Keras traces has one.
-    if keras.backend.backend() == "tensorflow":
-        from tensorflow.python.framework import ops
-
-        registry = getattr(getattr(ops, "gradient_registry", None), "_registry", {})
-        for name in [name for name in registry if name.startswith("CustomGradient-")]:
-            del registry[name]
 
 
 def variables(model):

@@ -1,4 +1,4 @@
-"""Check whether a batch fits into memory, and say which size does."""
+"""Check whether a batch fits into memory, say which size does, and release forgotten graphs."""
 
 import contextlib
 import math
@@ -71,3 +71,17 @@ def _advice(setting, size):
     if setting != "micro_batch_size":
         advice += f", or the phase accumulation with micro_batch_size={size},"
     return advice
+
+
+def release_graphs():
+    """Let go of the graphs that TensorFlow keeps for the gradients of forgotten networks.
+
+    It registers each custom gradient for ever, and with it the graph that this is part of. Every
+    update that Keras traces has one.
+    """
+    if keras.backend.backend() == "tensorflow":
+        from tensorflow.python.framework import ops
+
+        registry = getattr(getattr(ops, "gradient_registry", None), "_registry", {})
+        for name in [name for name in registry if name.startswith("CustomGradient-")]:
+            del registry[name]
