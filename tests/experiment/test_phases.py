@@ -150,6 +150,7 @@ def test_the_improved_phase_makes_as_many_updates_on_more_data(epochs, expected)
 
 
 def test_what_the_smallest_report_does_not_train_trains(tone_store, tmp_path):
+    # Another penalty or momentum is a number in a network that the report trains.
     missing = set(VARIANTS) - {*SMOKE.variants, "l2-mean", "momentum", "accumulation-momentum"}
     assert missing == {"statistics", "whole-batch", "patience"}
     short = dataclasses.replace(TINY, variants=tuple(sorted(missing)), improvements=("improved",))
