@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 """The project's folder: that of the notebooks, the report, and what is kept."""
 
 _UNSUPPORTED = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+_SHORT_WAIT = 1  # second; who opens two notebooks at once need not be told
 
 
 @contextlib.contextmanager
@@ -86,7 +87,7 @@ def checksum(path):
 
 @contextlib.contextmanager
 def locked(path):
-    """Hold a lock while the block runs; if another process holds it, name that process and wait."""
+    """Hold a lock while the block runs; after a short wait, say which process holds it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # The operating system releases the lock of a process that ends, however it ends. A lock that
     # consists of a file alone would outlive it, so on a file system without locks there is none.
@@ -107,7 +108,7 @@ def locked(path):
 
 def _acquire(lock, path, note):
     try:
-        lock.acquire(blocking=False)
+        lock.acquire(timeout=_SHORT_WAIT)
     except Timeout:
         tqdm.write(f"{path}: held by {_holder(note)}; waiting for it to finish.", file=sys.stderr)
         lock.acquire()

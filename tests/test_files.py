@@ -154,10 +154,17 @@ def test_the_lock_of_a_killed_process_is_taken_over(holder, tmp_path, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_short_wait_needs_no_word(holder, tmp_path, capsys):
+    threading.Timer(0.2, holder.stdin.close).start()
+    with locked(tmp_path / "lock"):
+        assert holder.stdin.closed
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b"\xff\x00half", b'{"process": 1'])
 def test_a_damaged_note_of_the_holder_is_no_obstacle(content, holder, tmp_path, capsys):
     (tmp_path / "lock.holder").write_bytes(content)
-    threading.Timer(0.2, holder.stdin.close).start()
+    threading.Timer(1.5, holder.stdin.close).start()
     with locked(tmp_path / "lock"):
         assert json.loads((tmp_path / "lock.holder").read_text())["host"]
     assert "held by another process; waiting" in capsys.readouterr().err

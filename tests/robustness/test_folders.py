@@ -245,7 +245,8 @@ def one_line(result):
 
 
 @pytest.mark.parametrize("name", ["one genre", "genres with one track"])
-def test_make_report_says_so_in_one_line(tmp_path, name):
+def test_make_report_says_so_in_one_line(tmp_path, name, monkeypatch):
+    monkeypatch.setenv("GENRE_HOME", str(tmp_path / "home"))
     make, message = UNTRAINABLE[name]
     make(tmp_path / "corpus")
     arguments = ["report", "--profile", "smoke", "--data", str(tmp_path / "corpus")]
