@@ -16,6 +16,7 @@ _REACH = 1024  # samples, 46 ms: how far the best lag may lie from the given off
 _TOLERANCE = 16  # samples per second, 0.07%: how fast the lag may drift, as with tapes, resamplers
 _LOW, _HIGH = 100, 3500  # Hz
 _ENVELOPE = 301  # bins, 150 Hz: the spectrum is levelled over this much
+_N_BINS = 2 * _WINDOW * _HIGH // SAMPLE_RATE + _ENVELOPE  # beyond them, spectra are zero
 
 
 def coherence(first, second, offset_s):
@@ -30,7 +31,7 @@ def coherence(first, second, offset_s):
     end = begin + count * _WINDOW
     spectra = [_levelled(first[begin:end]), _levelled(second[begin - offset : end - offset])]
     power = np.prod([np.sum(np.abs(spectrum) ** 2, axis=1) for spectrum in spectra], axis=0)
-    product = np.fft.irfft(spectra[0] * spectra[1].conj(), axis=1)
+    product = np.fft.irfft(spectra[0] * spectra[1].conj(), 2 * _WINDOW, axis=1)
     near = np.concatenate([product[:, -_REACH:], product[:, :_REACH]], axis=1)
     near = np.abs(near) * _WINDOW / np.sqrt(np.maximum(power, 1e-12))[:, np.newaxis]
     lags, peaks = near.argmax(axis=1), near.max(axis=1)
@@ -41,8 +42,8 @@ def coherence(first, second, offset_s):
 def _levelled(samples):
     windows = samples.reshape(-1, _WINDOW).astype(np.float64) * np.hanning(_WINDOW)
     # Padded with silence of the same length, so that a lag does not wrap around.
-    spectra = np.fft.rfft(windows, 2 * _WINDOW, axis=1)
-    frequencies = np.fft.rfftfreq(2 * _WINDOW, 1 / SAMPLE_RATE)
+    spectra = np.fft.rfft(windows, 2 * _WINDOW, axis=1)[:, :_N_BINS]
+    frequencies = np.fft.rfftfreq(2 * _WINDOW, 1 / SAMPLE_RATE)[:_N_BINS]
     spectra[:, (frequencies < _LOW) | (frequencies > _HIGH)] = 0
     power = uniform_filter1d(np.abs(spectra) ** 2, _ENVELOPE, axis=1)
     envelope = np.sqrt(np.maximum(power, 0))

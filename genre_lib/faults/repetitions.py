@@ -49,8 +49,9 @@ def find_same_recordings(corpus, *, progress=True):
     pairs.insert(0, "track_id", pairs["first"].map(tracks["track_id"]))
     pairs.insert(1, "other_track_id", pairs["second"].map(tracks["track_id"]))
     read = lru_cache(maxsize=64)(read)
-    ends = zip(pairs["track_id"], pairs["other_track_id"], pairs["offset_s"], strict=True)
-    pairs["score"] = [coherence(read(one), read(other), offset) for one, other, offset in ends]
+    ends = [pairs[column] for column in ("track_id", "other_track_id", "offset_s")]
+    bar = {"desc": "Coherence", "unit": "pair", "progress": progress}
+    pairs["score"] = thread_map(lambda a, b, at: coherence(read(a), read(b), at), *ends, **bar)
     pairs["verdict"] = pairs.eval(_SAME_RECORDING)
     pairs["group"] = pairs["first"].map(repetition_groups(tracks, pairs)).where(pairs["verdict"])
     pairs = pairs.drop(columns=["first", "second"])

@@ -142,7 +142,8 @@ class GradientAccumulationModel(keras.Model):
         n_micro_batches, reached = -(-size // self.micro_batch_size), set()
         if not self.optimizer.built:  # the loop reads a loss scale from it
             self.optimizer.build(variables)
-        run = functools.partial(_run_micro_batches, size=size, micro_size=self.micro_batch_size)
+        choices = {"micro_size": self.micro_batch_size, "compiled": self.jit_compile}
+        run = functools.partial(_run_micro_batches, size=size, **choices)
         predictions = _Predictions(self, data, size)
 
         def add(totals, new):
@@ -207,18 +208,27 @@ class GradientAccumulationModel(keras.Model):
         return cls(network.input, network.output, name=network.name, **config)
 
 
-def _run_micro_batches(function, carried, size, micro_size):
+def _run_micro_batches(function, carried, size, micro_size, compiled):
     """Carry tensors from one micro-batch to the next, on TensorFlow; each is given its rows."""
     import tensorflow as tf
 
+    # Parallel micro-batches would all keep their activations. The loop is
+    # part of the graph, because the batch size is unknown when it is made.
+    loop = functools.partial(tf.while_loop, parallel_iterations=1)
+    if not compiled and not isinstance(size, int):
+        # The last micro-batch, too, is traced once only.
+        def any_size(first, carried):
+            end = tf.minimum(first + micro_size, size)
+            return end, function(carried, tf.range(first, end))
+
+        return loop(lambda first, _: first < size, any_size, (0, carried))[1]
+    # XLA must know the size of every micro-batch.
     n_full, n_left = size // micro_size, size % micro_size
 
     def full(i, carried):
         return i + 1, function(carried, i * micro_size + tf.range(micro_size))
 
-    # Parallel micro-batches would all keep their activations. The loop is
-    # part of the graph, because the batch size is unknown when it is made.
-    _, carried = tf.while_loop(lambda i, _: i < n_full, full, (0, carried), parallel_iterations=1)
+    _, carried = loop(lambda i, _: i < n_full, full, (0, carried))
     rest = tf.range(n_full * micro_size, size)
     if not isinstance(n_left, int):
         return tf.cond(n_left > 0, lambda: function(carried, rest), lambda: carried)
