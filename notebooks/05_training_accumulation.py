@@ -168,7 +168,7 @@ if accumulated:
 # The peak memory and the time of one update of the whole batch: in micro-batches, in one piece, and in one
 # piece with the residual blocks rematerialised (computed again in the backward pass instead of kept).
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output", "slow"]
 from genre_lib.experiment import measure_updates
 
 updates = workspace.derived("updates", lambda: measure_updates(profile, workspace.cache))

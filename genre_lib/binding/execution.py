@@ -54,7 +54,7 @@ def run_notebooks(notebooks, out, parameters, made_from="", jobs=1):
     for path in set(folder.iterdir()) - kept:
         path.unlink()
     if jobs > 1:
-        missing.sort(key=_size_of_code, reverse=True)  # a long one that begins last would run alone
+        missing.sort(key=_cost, reverse=True)  # a long one that begins last would run alone
     look, told = {"total": len(missing), "desc": "Notebooks", "unit": "notebook"}, set()
     bar = progress_bar(**look, main=True, progress=bool(missing))
     # Closed, not left to the garbage collector: an interrupt must reach the kernels.
@@ -108,9 +108,11 @@ def _run_side_by_side(notebooks, targets, parameters, jobs):
             raise
 
 
-def _size_of_code(path):
-    cells = nbformat.read(path, as_version=4).cells
-    return sum(len(cell.source) for cell in cells if cell.cell_type == "code")
+def _cost(path):
+    """Guess how long a notebook takes: by cells with the tag ``slow``, then by its code."""
+    cells = [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"]
+    slow = sum("slow" in cell.metadata.get("tags", ()) for cell in cells)
+    return slow, sum(len(cell.source) for cell in cells)
 
 
 def _warnings(notebook):

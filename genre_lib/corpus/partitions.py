@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 import pandas as pd
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from genre_lib.corpus.tracks import CorpusError, describe_left_out
 
@@ -78,6 +77,9 @@ def make_partitions(tracks, n_partitions=6, seed=0, groups=None):
     --------
     >>> make_partitions(tracks, groups="artist").value_counts()  # doctest: +SKIP
     """
+    # Imported here, because it takes longest of all that a notebook without training imports.
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
     what = "usable tracks" if groups is None else "groups of usable tracks"
     groups = _group_numbers(tracks, groups)
     counts = pd.Series(groups).groupby(tracks["genre"].to_numpy()).nunique().to_dict()

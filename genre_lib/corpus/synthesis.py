@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.signal import butter, fftconvolve, sosfilt
+import scipy  # which imports its parts when they are used: every notebook imports this module
 
 from genre_lib.waveform import FULL_SCALE, SAMPLE_RATE
 
@@ -76,7 +76,8 @@ def play(band, seconds, rng):
     mix += recipe.drums * vary() * _drums(recipe, onsets, n_samples, rng)
     mix = _room(mix, band, rng)
     mix += 10**-band.noise * np.std(mix) * rng.standard_normal(n_samples)
-    mix = sosfilt(butter(2, band.top, fs=SAMPLE_RATE, output="sos"), mix)
+    top = scipy.signal.butter(2, band.top, fs=SAMPLE_RATE, output="sos")
+    mix = scipy.signal.sosfilt(top, mix)
     peak = 10 ** ((rng.uniform(-1, 1) - band.peak) / 20)
     return np.rint((FULL_SCALE - 1) * peak * mix / np.abs(mix).max()).astype(np.int16)
 
@@ -154,5 +155,5 @@ def _add(out, sound, time):
 def _room(dry, band, rng):
     time = np.arange(int(0.4 * SAMPLE_RATE)) / SAMPLE_RATE
     echo = rng.standard_normal(len(time)) * np.exp(-time / band.echo)
-    wet = fftconvolve(dry, echo / np.sqrt(np.sum(echo**2)))[: len(dry)]
+    wet = scipy.signal.fftconvolve(dry, echo / np.sqrt(np.sum(echo**2)))[: len(dry)]
     return dry + band.wet * wet

@@ -83,7 +83,9 @@ def _in_workers(jobs):
 
 def _cost(run):
     """Guess how long a run takes, in epochs of the normal phase."""
-    return run.epochs * (2 if run.phase.accumulates or run.phase.whole_batch else 1)
+    in_groups = run.phase.network.get("normalization") == "group"
+    in_parts = run.phase.accumulates or run.phase.whole_batch
+    return run.epochs * (2 if in_groups else 1) * (2 if in_parts else 1)
 
 
 def wanted_jobs():

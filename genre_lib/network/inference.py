@@ -79,7 +79,7 @@ def _compile(shapes):
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        return tf.function(_forward, reduce_retracing=True)
+        return tf.function(_forward, reduce_retracing=True, autograph=False)
     import jax
 
     return jax.jit(_forward)
