@@ -20,6 +20,9 @@ export $(GIVEN)
 CORPUS := $${PROFILE:+--profile "$$PROFILE"} --data "$$DATA"
 BIN := $(VENV)/bin
 ENV := $(VENV)/.complete
+# The tests compile much and compute little: without optimisation, XLA compiles in two thirds of the
+# time.
+QUICK := XLA_FLAGS="--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 AUDIT := $(BIN)/pip-audit --requirement requirements.lock --disable-pip --no-deps --strict \
     --progress-spinner off --timeout 5
 
@@ -61,10 +64,10 @@ data: $(ENV)  ## download GTZAN into the folder DATA
 
 test: lint  ## run lint, the unit tests on TensorFlow and partly on JAX, and every notebook
 	@# The longest files come first, so that neither process waits for the other at the end.
-	$(BIN)/python -m pytest tests/binding/test_report.py tests/robustness/test_kills.py \
+	$(QUICK) $(BIN)/python -m pytest tests/binding/test_report.py tests/robustness/test_kills.py \
 	    tests/experiment tests/network tests --ignore=tests/benchmarks --ignore=tests/browser \
 	    -n 2 --dist loadfile --no-loadscope-reorder
-	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/network tests/experiment/test_checkpoints.py \
+	$(QUICK) KERAS_BACKEND=jax $(BIN)/python -m pytest tests/network tests/experiment/test_checkpoints.py \
 	    -k "not memory" -n 2 --dist loadfile --no-loadscope-reorder
 	@# Each cell is compared with its stored output, except for tagged cells, whose output depends
 	@# on the profile or on time.

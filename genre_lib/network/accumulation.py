@@ -142,8 +142,7 @@ class GradientAccumulationModel(keras.Model):
         n_micro_batches, reached = -(-size // self.micro_batch_size), set()
         if not self.optimizer.built:  # the loop reads a loss scale from it
             self.optimizer.build(variables)
-        choices = {"micro_size": self.micro_batch_size, "compiled": self.jit_compile}
-        run = functools.partial(_run_micro_batches, size=size, **choices)
+        run = functools.partial(_run_micro_batches, self, size)
         predictions = _Predictions(self, data, size)
 
         def add(totals, new):
@@ -208,14 +207,15 @@ class GradientAccumulationModel(keras.Model):
         return cls(network.input, network.output, name=network.name, **config)
 
 
-def _run_micro_batches(function, carried, size, micro_size, compiled):
+def _run_micro_batches(model, size, function, carried):
     """Carry tensors from one micro-batch to the next, on TensorFlow; each is given its rows."""
     import tensorflow as tf
 
     # Parallel micro-batches would all keep their activations. The loop is
     # part of the graph, because the batch size is unknown when it is made.
     loop = functools.partial(tf.while_loop, parallel_iterations=1)
-    if not compiled and not isinstance(size, int):
+    micro_size = model.micro_batch_size
+    if not model.jit_compile and not isinstance(size, int):
         # The last micro-batch, too, is traced once only.
         def any_size(first, carried):
             end = tf.minimum(first + micro_size, size)
