@@ -155,7 +155,7 @@ def test_the_lock_of_a_killed_process_is_taken_over(holder, tmp_path, capsys):
 
 
 def test_a_short_wait_needs_no_word(holder, tmp_path, capsys):
-    threading.Timer(0.2, holder.stdin.close).start()
+    threading.Timer(0.1, holder.stdin.close).start()
     with locked(tmp_path / "lock"):
         assert holder.stdin.closed
     assert capsys.readouterr().err == ""

@@ -99,6 +99,20 @@ def test_what_is_said_of_more_training_tracks_is_that_of_the_published_results(r
         assert f"{name} ({interval})" in TEXT
 
 
+def test_what_is_said_of_four_partitions_with_artists_apart_is_that_of_the_published_results():
+    table, text = compared("gtzan_four").loc["artist filtered", 4], TEXT.replace("-", MINUS)
+    network, svm = (table.loc[name] for name in ("plain network", "librosa features, SVM"))
+    assert (table["shared"] == 390).all()
+    gain, least, most = (points(x).removeprefix("+") for x in network["difference"])
+    interval = re.sub(r"%(?=[],])", "", str(network["improved"]))
+    said = f"improved network to {interval}, {gain} points above the plain one"
+    assert f"{said} ({least} to {most}; p = {network['p']:.1g})" in text
+    gain, least, most = (points(x).removeprefix("+") for x in svm["difference"])
+    said = f"{gain.removeprefix(MINUS)} below the support vector machine"
+    assert f"{said} ({least} to {most}; p = {svm['p']:.1g})" in text
+    assert (network["outcome"], svm["outcome"]) == (1, 0)
+
+
 def test_what_is_said_of_ten_genres_is_that_of_the_published_results():
     table = compared("gtzan_mini")
     plain, svm = (table.loc["original", 1, r] for r in ("plain network", "librosa features, SVM"))
