@@ -26,6 +26,16 @@ ROWS = {
 }
 
 
+def shown(accuracy):
+    """Return an accuracy as the README shows it: with one percent sign."""
+    return re.sub(r"%(?=[],])", "", str(accuracy))
+
+
+def unsigned(difference):
+    """Return a difference and its interval in points, without plus signs."""
+    return [points(x).removeprefix("+") for x in difference]
+
+
 @pytest.fixture(scope="module")
 def rows():
     return summarize(open_workspace(data=ROOT / "report" / "published" / "gtzan_four")).rows
@@ -39,7 +49,7 @@ def test_the_table_is_that_of_the_published_results(rows):
     assert list(rows.index) == list(ROWS)
     for name, row in rows.iterrows():
         expected = [
-            re.sub(r"%(?=[],])", "", str(row[of])) if row[of] else "-"  # a baseline hears tracks
+            shown(row[of]) if row[of] else "-"  # a baseline hears tracks
             for of in ("segments", "tracks")
         ]
         assert found[ROWS[name]] == [*expected, str(row["test tracks"])]
@@ -75,39 +85,35 @@ def test_what_is_said_of_the_improvements_with_artists_apart_is_that_of_the_publ
     table, text = compared("gtzan_four"), TEXT.replace("-", MINUS)
     rivals = "plain network", "librosa features, SVM"
     network, svm = (table.loc["artist filtered", 1, rival] for rival in rivals)
-    gain, least, most = (points(x).removeprefix("+") for x in network["difference"])
+    gain, least, most = unsigned(network["difference"])
     p = f"{network['p']:.1g}"
     assert f"they add {gain} points ({least} to {most}; p = {p})" in text
     assert f"on {network['shared']} tracks" in text
-    gain, least, most = (points(x).removeprefix("+") for x in svm["difference"])
+    gain, least, most = unsigned(svm["difference"])
     said = f"improved network {gain.removeprefix(MINUS)} points below the support vector machine "
     assert f"{said}({least} to {most}; p = {svm['p']:.1g})" in text
     assert (table.loc["original", 1]["outcome"] == 0).all()
 
 
 def test_what_is_said_of_more_training_tracks_is_that_of_the_published_results(rows):
-    gain, least, most = (
-        points(x).removeprefix("+") for x in rows.loc["normal, 4 partitions", "difference"]
-    )
+    gain, least, most = unsigned(rows.loc["normal, 4 partitions", "difference"])
     assert f"plain training gains {gain} points ({least} to {most})" in TEXT
     table = compared("gtzan_four").loc["original", 4]
     assert (table["outcome"] == 0).all()
     assert (table["shared"] == 400).all()
     svm = table.loc["librosa features, SVM"]
     for name, found in (("improved network", svm["improved"]), ("vector machine", svm["accuracy"])):
-        interval = re.sub(r"%(?=[],])", "", str(found))
-        assert f"{name} ({interval})" in TEXT
+        assert f"{name} ({shown(found)})" in TEXT
 
 
 def test_what_is_said_of_four_partitions_with_artists_apart_is_that_of_the_published_results():
     table, text = compared("gtzan_four").loc["artist filtered", 4], TEXT.replace("-", MINUS)
     network, svm = (table.loc[name] for name in ("plain network", "librosa features, SVM"))
     assert (table["shared"] == 390).all()
-    gain, least, most = (points(x).removeprefix("+") for x in network["difference"])
-    interval = re.sub(r"%(?=[],])", "", str(network["improved"]))
-    said = f"improved network to {interval}, {gain} points above the plain one"
+    gain, least, most = unsigned(network["difference"])
+    said = f"improved network to {shown(network['improved'])}, {gain} points above the plain one"
     assert f"{said} ({least} to {most}; p = {network['p']:.1g})" in text
-    gain, least, most = (points(x).removeprefix("+") for x in svm["difference"])
+    gain, least, most = unsigned(svm["difference"])
     said = f"{gain.removeprefix(MINUS)} below the support vector machine"
     assert f"{said} ({least} to {most}; p = {svm['p']:.1g})" in text
     assert (network["outcome"], svm["outcome"]) == (1, 0)

@@ -76,8 +76,8 @@ def play(band, seconds, rng):
     mix += recipe.drums * vary() * _drums(recipe, onsets, n_samples, rng)
     mix = _room(mix, band, rng)
     mix += 10**-band.noise * np.std(mix) * rng.standard_normal(n_samples)
-    top = scipy.signal.butter(2, band.top, fs=SAMPLE_RATE, output="sos")
-    mix = scipy.signal.sosfilt(top, mix)
+    low_pass = scipy.signal.butter(2, band.top, fs=SAMPLE_RATE, output="sos")
+    mix = scipy.signal.sosfilt(low_pass, mix)
     peak = 10 ** ((rng.uniform(-1, 1) - band.peak) / 20)
     return np.rint((FULL_SCALE - 1) * peak * mix / np.abs(mix).max()).astype(np.int16)
 

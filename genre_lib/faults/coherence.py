@@ -16,7 +16,7 @@ _REACH = 1024  # samples, 46 ms: how far the best lag may lie from the given off
 _TOLERANCE = 16  # samples per second, 0.07%: how fast the lag may drift, as with tapes, resamplers
 _LOW, _HIGH = 100, 3500  # Hz
 _ENVELOPE = 301  # bins, 150 Hz: the spectrum is levelled over this much
-_N_BINS = 2 * _WINDOW * _HIGH // SAMPLE_RATE + _ENVELOPE  # beyond them, spectra are zero
+_N_BINS = 2 * _WINDOW * _HIGH // SAMPLE_RATE + _ENVELOPE  # those that levelling reaches
 
 
 def coherence(first, second, offset_s):

@@ -211,12 +211,12 @@ def _run_micro_batches(model, size, function, carried):
     """Carry tensors from one micro-batch to the next, on TensorFlow; each is given its rows."""
     import tensorflow as tf
 
-    # Parallel micro-batches would all keep their activations. The loop is
-    # part of the graph, because the batch size is unknown when it is made.
+    # Parallel micro-batches would all keep their activations. The loop is part of the graph,
+    # because the batch size is unknown when it is made.
     loop = functools.partial(tf.while_loop, parallel_iterations=1)
     micro_size = model.micro_batch_size
     if not model.jit_compile and not isinstance(size, int):
-        # The last micro-batch, too, is traced once only.
+        # One trace serves the last micro-batch, too, which may be smaller.
         def any_size(first, carried):
             end = tf.minimum(first + micro_size, size)
             return end, function(carried, tf.range(first, end))

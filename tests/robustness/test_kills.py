@@ -34,7 +34,7 @@ VICTIMS = {
 # Many short epochs: a training is interrupted more often than what comes before and after it.
 CHANGES = {
     "n_partitions": 3,
-    "rotations": 2,
+    "rotations": 3,
     "max_segments": 1,
     "batch_size": 2,
     "epochs": 12,
