@@ -4,6 +4,8 @@ Names are loaded when they are first used, so that importing the package is quic
 neither Keras nor one of its backends.
 """
 
+import atexit
+import gc
 import importlib
 import os
 import tempfile
@@ -30,6 +32,9 @@ if not (os.access(_home, os.W_OK) or "XDG_CACHE_HOME" in os.environ):
     for _kind in ("CACHE", "CONFIG", "DATA"):
         os.environ.setdefault(f"XDG_{_kind}_HOME", _caches.name)
 
+# At its end, Python would search all that TensorFlow has loaded for garbage, for a second or more.
+atexit.register(gc.freeze)
+
 # pooch and cleanlab ask for widget progress bars, which warn in red if widgets are not installed.
 warnings.filterwarnings("ignore", "IProgress not found")
 
@@ -38,6 +43,6 @@ warnings.filterwarnings("ignore", "IProgress not found")
 def _prepare(keras):
     if keras.backend.backend() == "jax":
         importlib.import_module("genre_lib.network.allocation").keep_memory()
-    # Keras can load a kept network only if its layers are registered; importing them does that.
-    importlib.import_module("genre_lib.network.resnet1d")
-    importlib.import_module("genre_lib.network.accumulation")
+    # Keras can load a kept network only if its classes are registered; importing them does that.
+    for module in ("resnet1d", "accumulation", "adam"):
+        importlib.import_module(f"genre_lib.network.{module}")

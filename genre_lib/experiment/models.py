@@ -9,6 +9,7 @@ import numpy as np
 
 from genre_lib.network import devices
 from genre_lib.network.accumulation import GradientAccumulationModel
+from genre_lib.network.adam import FusedAdam
 from genre_lib.network.memory import release_graphs
 from genre_lib.network.resnet1d import build_resnet1d
 
@@ -74,7 +75,7 @@ def compile_model(profile, phase, n_classes, *, rematerialize=False):
     if phase.accumulates:
         model = GradientAccumulationModel(model.inputs, model.outputs, profile.micro_batch_size)
     averaging = {"use_ema": True, "ema_momentum": phase.averages} if phase.averages else {}
-    optimizer = keras.optimizers.Adam(profile.learning_rate, **averaging)
+    optimizer = FusedAdam(profile.learning_rate, **averaging)
     if precision == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     losses = keras.losses
