@@ -9,8 +9,9 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
-from genre_lib.startup import ask_for_everything
+from genre_lib.startup import ask_for_everything, load_less
 
+load_less()
 try:
     from genre_lib.experiment import PROFILES, get_profile
 except ValueError as error:  # a profile that the user has edited

@@ -4,6 +4,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 from joblib import cpu_count
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from genre_lib.startup import is_verbose
@@ -45,5 +46,7 @@ def thread_map(function, *iterables, desc, unit, progress):
     # Not tqdm.contrib.concurrent.thread_map: in a notebook, it shows a bar made of widgets, which
     # stored notebooks cannot show, and warns in red if widgets are not installed.
     look = {"total": len(iterables[0]), "desc": desc, "unit": unit, "progress": progress}
-    with ThreadPoolExecutor(cpu_count()) as pool:  # more would only take more memory
+    # More threads would only take more memory. Those of the linear algebra wait in a loop for work,
+    # and would take the time of these.
+    with ThreadPoolExecutor(cpu_count()) as pool, threadpool_limits(1):
         return list(progress_bar(pool.map(function, *iterables), **look))

@@ -65,14 +65,14 @@ def _measure(samples):
     spectrum, of = np.abs(librosa.stft(samples)), librosa.feature
     sound = {"S": spectrum, "sr": SAMPLE_RATE}
     mel = of.melspectrogram(S=spectrum**2, sr=SAMPLE_RATE)
-    mfcc = of.mfcc(S=librosa.power_to_db(mel))
+    mfcc, centroid = of.mfcc(S=librosa.power_to_db(mel)), of.spectral_centroid(**sound)
     kinds = {
         "mfcc": mfcc,
         "change": of.delta(mfcc),
         "chroma": of.chroma_stft(S=spectrum**2, sr=SAMPLE_RATE, tuning=0.0),
         "contrast": of.spectral_contrast(**sound),
-        "centroid": of.spectral_centroid(**sound),
-        "bandwidth": of.spectral_bandwidth(**sound),
+        "centroid": centroid,
+        "bandwidth": of.spectral_bandwidth(**sound, centroid=centroid),
         "roll-off": of.spectral_rolloff(**sound),
         "crossings": of.zero_crossing_rate(samples),
         "level": of.rms(y=samples),

@@ -195,7 +195,7 @@ that explains most, a batch of 80 that is normalised as a whole."""
 DEMO = Profile(
     "demo",
     window=SHORTEST_WINDOW,
-    max_segments=4,
+    max_segments=3,
     n_partitions=3,
     width=0.0625,
     bn_momentum=0.9,

@@ -15,7 +15,7 @@ from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from genre_lib.experiment.kept import KeptRuns, RunError
 from genre_lib.progress import name_running, progress_bar
-from genre_lib.startup import is_verbose
+from genre_lib.startup import is_verbose, load_less
 
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -138,7 +138,7 @@ def _attempt(run, store, kept, progress=False):
     # Imported here: with workers, the process that starts them needs no Keras, half a gigabyte.
     from genre_lib.experiment.training import fit_run
 
-    is_alone = isinstance(multiprocessing.current_process(), LokyProcess) and not is_verbose()
+    is_alone = _in_own_worker() and not is_verbose()
 
     def train():
         with kept.stderr_of(run) if is_alone else contextlib.nullcontext():
@@ -193,7 +193,13 @@ def _parallel(jobs):
         yield parallel(-1)
 
 
+def _in_own_worker():
+    return isinstance(multiprocessing.current_process(), LokyProcess)
+
+
 def _call(work, item, shares):
+    if _in_own_worker():
+        load_less()
     threads = str(max(1, joblib.cpu_count() // shares))
     # TensorFlow, and XLA under JAX, read these when they first compute; values that a worker was
     # started with take precedence. No process may reserve a whole GPU in advance.

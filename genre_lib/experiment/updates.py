@@ -15,6 +15,7 @@ from genre_lib.experiment.protocols import split_segments
 from genre_lib.experiment.runs import Run
 from genre_lib.progress import progress_bar
 from genre_lib.provenance import versions
+from genre_lib.startup import load_less
 from genre_lib.waveform import FULL_SCALE
 
 _WARM_UP = 2  # segments of a first update, in which the network is compiled
@@ -64,6 +65,7 @@ def _table(profile, versions, progress):
 
 
 def _measure(profile, phase, rematerialize):
+    load_less()
     from keras.callbacks import LambdaCallback  # here, in the child
 
     from genre_lib.experiment.models import compile_model

@@ -2,6 +2,8 @@
 
 import keras
 
+_ROW = 256  # numbers
+
 
 @keras.saving.register_keras_serializable(package="genre_lib")
 class FusedBatchNormalization(keras.layers.BatchNormalization):
@@ -76,24 +78,45 @@ class LeanGroupNormalization(keras.layers.GroupNormalization):
     def _normalize(self, x, gamma, beta):
         import tensorflow as tf
 
-        mean = self._over_groups(tf.reduce_mean(x, axis=1))
-        variance = tf.reduce_mean(tf.math.squared_difference(x, mean[:, None]), axis=1)
+        # TensorFlow is slow with rows of few numbers. So each row has several steps, if it is known
+        # how many there are.
+        _, n_steps, n_channels = x.shape
+        at_most = max(1, _ROW // n_channels)
+        n_rows = next(n for n in range(at_most, 0, -1) if (n_steps or 1) % n == 0)
+        shape, n = tf.shape(x), tf.cast(tf.shape(x)[1], x.dtype)
+
+        def rows(values):
+            return tf.reshape(values, (shape[0], -1, n_rows * n_channels))
+
+        def repeated(by_channel):
+            return tf.tile(by_channel, (1, n_rows))[:, None]
+
+        def total(rows):
+            return tf.reduce_sum(
+                tf.reshape(tf.reduce_sum(rows, axis=1), (-1, n_rows, n_channels)), 1
+            )
+
+        x = rows(x)
+        mean = self._over_groups(total(x) / n)
+        variance = total(tf.math.squared_difference(x, repeated(mean))) / n
         inverse = tf.math.rsqrt(self._over_groups(variance) + self.epsilon)
         factor = inverse * gamma
 
         def gradient(upstream):
             # With normalised inputs n = (x - mean) * inverse and their gradient g, that of x is
             # inverse * (g - mean(g) - n * mean(g * n)), with means over the group.
-            steps = tf.cast(tf.shape(x)[1], x.dtype)
-            of_beta = tf.reduce_sum(upstream, axis=1)
-            of_gamma = (tf.reduce_sum(upstream * x, axis=1) - mean * of_beta) * inverse
-            level = self._over_groups(of_beta * gamma) / steps
-            slope = inverse**2 * self._over_groups(of_gamma * gamma) / steps
-            of_x = upstream * factor[:, None] - x * slope[:, None]
-            of_x += (mean * slope - inverse * level)[:, None]
-            return of_x, tf.reduce_sum(of_gamma, axis=0), tf.reduce_sum(of_beta, axis=0)
+            upstream = rows(upstream)
+            of_beta = total(upstream)
+            of_gamma = (total(upstream * x) - mean * of_beta) * inverse
+            level = self._over_groups(of_beta * gamma) / n
+            slope = inverse**2 * self._over_groups(of_gamma * gamma) / n
+            of_x = upstream * repeated(factor) - x * repeated(slope)
+            of_x += repeated(mean * slope - inverse * level)
+            of_weights = tf.reduce_sum(of_gamma, axis=0), tf.reduce_sum(of_beta, axis=0)
+            return tf.reshape(of_x, shape), *of_weights
 
-        return x * factor[:, None] + (beta - mean * factor)[:, None], gradient
+        outputs = x * repeated(factor) + repeated(beta - mean * factor)
+        return tf.reshape(outputs, shape), gradient
 
     def _over_groups(self, values):
         """Replace values of shape (batch, channels) by the mean of their group."""
