@@ -52,7 +52,7 @@ def fit_runs(runs, store, runs_dir="runs", progress=True, jobs=None):
     results = kept.load_all(runs)
     jobs, missing = jobs or wanted_jobs(), [run for run in runs if run not in results]
     if _in_workers(jobs):
-        missing.sort(key=_cost, reverse=True)  # a long run that begins last would run alone
+        missing.sort(key=_turn)
     look = {"total": len(runs), "initial": len(results), "desc": "Runs", "unit": "run"}
     # The mean speed, because parallel runs end together.
     bar = progress_bar(**look, smoothing=0, main=True, progress=progress)
@@ -79,6 +79,13 @@ def fit_runs(runs, store, runs_dir="runs", progress=True, jobs=None):
 
 def _in_workers(jobs):
     return jobs > 1 or bool(os.environ.get("GENRE_SCHEDULER"))
+
+
+def _turn(run):
+    """Return what the runs of workers are sorted by."""
+    # A long run that begins last would run alone. A worker whose memory grows much after its first
+    # run is replaced, so what needs most begins. A network is compiled once for runs in a row.
+    return -_cost(run), not run.phase.whole_batch, sorted(run.phase.network.items())
 
 
 def _cost(run):
