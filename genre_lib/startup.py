@@ -92,7 +92,8 @@ def load_less():
     What is saved is a third of the time that Keras takes to load.
     """
     _AROUND["keras.src.wrappers"] = functools.partial(_without, "sklearn")
-    _AROUND["keras.src.visualization"] = functools.partial(_without, "matplotlib")
+    for name in ("keras.src.visualization", "keras.visualization"):
+        _AROUND[name] = functools.partial(_without, "matplotlib")
     # It compiles a grammar of internationalised addresses, which no notebook holds.
     _AROUND["jsonschema._format"] = functools.partial(_without, "rfc3987_syntax")
 

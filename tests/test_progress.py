@@ -4,7 +4,9 @@ import contextlib
 import io
 import time
 
+import numpy as np  # noqa: F401 (which loads linear algebra)
 import pytest
+from threadpoolctl import threadpool_info
 
 from genre_lib.progress import name_running, progress_bar, thread_map
 
@@ -71,3 +73,14 @@ def test_a_bar_counts_the_items_if_it_is_wanted():
 def test_the_error_of_an_item_is_raised():
     with pytest.raises(ZeroDivisionError):
         thread_map(lambda n: 1 / n, [1, 0, 2], desc="Dividing", unit="n", progress=False)
+
+
+def test_in_threads_linear_algebra_uses_one_of_its_own():
+    def count(_):
+        found = (library for library in threadpool_info() if library["user_api"] == "blas")
+        return {library["num_threads"] for library in found}
+
+    before = count(None)
+    found = thread_map(count, range(3), desc="Counting", unit="", progress=False)
+    assert found == [{1}] * 3
+    assert count(None) == before

@@ -70,7 +70,8 @@ except ImportError as error:
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax"])
 def test_importing_the_network_and_computing_print_nothing(backend):
-    code = "import genre_lib.network as n; n.build_resnet1d; import keras; keras.ops.ones(2) + 1"
+    # Keras is first imported by the module of this layer, which that of the network imports.
+    code = "from genre_lib.network import FusedBatchNormalization; import keras; keras.ops.ones(2)"
     assert stderr(code, KERAS_BACKEND=backend) == []
 
 
@@ -90,6 +91,27 @@ print(jax.numpy.ones(2).sum())
         check=True,
     )
     assert done.stdout.splitlines() == ["True False", "2.0"]
+
+
+def test_a_process_of_the_project_loads_less_and_the_rest_when_it_is_asked_for():
+    code = """
+import sys
+from genre_lib.startup import load_less
+load_less()
+import keras
+extras = ("sklearn", "matplotlib")
+print(*(name in sys.modules for name in extras))
+import sklearn, matplotlib
+print(*(hasattr(sys.modules[name], "__version__") for name in extras))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", "import genre_lib" + code],
+        env=environment(KERAS_BACKEND="tensorflow"),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines() == ["False False", "True True"]
 
 
 def test_in_a_notebook_neither_an_import_nor_a_bar_looks_like_an_error(tmp_path):

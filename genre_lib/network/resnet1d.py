@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from keras import layers
 
-from genre_lib.network.normalization import FusedBatchNormalization, LeanGroupNormalization
+# As a module: if a process imports that one first, it is not complete when this one is imported.
+import genre_lib.network.normalization as norms
 from genre_lib.waveform import FULL_SCALE, SHORTEST_WINDOW, WINDOW
 
 RESIDUAL_FILTERS = (128, 128, 256, 256, 256, 256, 256, 256, 512)
@@ -164,8 +165,8 @@ def _normalization(filters, normalization, bn_momentum, dtype, name):
         expected = " or ".join(map(repr, NORMALIZATIONS))
         raise ValueError(f"normalization={normalization!r} was given; expected {expected}.")
     if normalization == "group":
-        return LeanGroupNormalization(math.gcd(8, filters), dtype=dtype, name=name)
-    return FusedBatchNormalization(momentum=bn_momentum, dtype=dtype, name=name)
+        return norms.LeanGroupNormalization(math.gcd(8, filters), dtype=dtype, name=name)
+    return norms.FusedBatchNormalization(momentum=bn_momentum, dtype=dtype, name=name)
 
 
 def _rematerialized(function, sublayers):

@@ -55,7 +55,7 @@ def test_a_run_lies_where_it_always_did(kept):
     group = variant_phases(DEMO)["group-norm"][0]
     place = kept.place(Run(DEMO, group, rotation=1, seed=2))
     assert place.relative_to(kept.runs_dir).as_posix() == (
-        "c0ffee/demo-ef6d9fb9/accumulation-group-norm/rotation-1-seed-2"
+        "c0ffee/demo-e1480e32/accumulation-group-norm/rotation-1-seed-2"
     )
     assert kept.derived_folder(DEMO) == kept.profile_folder(DEMO) / "derived"
     keep(kept)

@@ -18,7 +18,7 @@ def test_runs_that_were_kept_under_the_profiles_are_found_again():
     digests = {profile.name: profile.digest() for profile in (SMOKE, DEMO, LAPTOP, PAPER)}
     assert digests == {
         "smoke": "fc4b7924",
-        "demo": "ef6d9fb9",
+        "demo": "e1480e32",
         "laptop": "4f25492b",
         "paper": "44136fa3",
     }

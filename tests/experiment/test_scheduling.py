@@ -19,6 +19,7 @@ from genre_lib.experiment import (
     RunError,
     fit_run,
     fit_runs,
+    l2_phase,
     models,
     scheduling,
 )
@@ -157,15 +158,31 @@ def test_runs_that_are_kept_are_not_trained_again(here, tone_store, monkeypatch)
     assert_same(fit_runs(RUNS, tone_store, runs_dir, progress=False), here)
 
 
-def test_the_longest_runs_begin_first(tone_store, tmp_path, monkeypatch):
+def order(runs, store, folder, monkeypatch):
+    """Return the order in which workers would begin the runs."""
     begun = []
     monkeypatch.setattr(
         scheduling, "side_by_side", lambda work, runs, jobs: [*map(begun.append, runs)] and []
     )
+    assert fit_runs(runs, store, folder, progress=False, jobs=2) == {}
+    return begun
+
+
+def test_the_longest_runs_begin_first(tone_store, tmp_path, monkeypatch):
     long = dataclasses.replace(NORMAL, name="long", epochs=99)
     runs = [*RUNS, Run(TINY, ACCUMULATION, 0), Run(TINY, long, 0)]
-    assert fit_runs(runs, tone_store, tmp_path, progress=False, jobs=2) == {}
-    assert begun == [runs[3], runs[2], runs[0], runs[1]]
+    expected = [runs[3], runs[2], runs[0], runs[1]]
+    assert order(runs, tone_store, tmp_path, monkeypatch) == expected
+
+
+def test_of_runs_of_one_length_the_largest_begin_and_the_same_networks_follow_each_other(
+    tone_store, tmp_path, monkeypatch
+):
+    whole = dataclasses.replace(ACCUMULATION, name="whole", accumulates=False, whole_batch=True)
+    patient = dataclasses.replace(NORMAL, name="patient")
+    phases = [NORMAL, l2_phase(0.1), ACCUMULATION, patient, whole]
+    begun = order([Run(TINY, phase, 0) for phase in phases], tone_store, tmp_path, monkeypatch)
+    assert [run.phase for run in begun] == [whole, ACCUMULATION, NORMAL, patient, l2_phase(0.1)]
 
 
 def test_a_process_that_only_starts_workers_needs_no_keras():

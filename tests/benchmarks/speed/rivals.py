@@ -102,11 +102,12 @@ class PlainKeras:
 
         self.segments = store.read(store.segments(window=profile.window)["start"], profile.window)
         # The library's network trains with TensorFlow's fused kernels, which plain Keras does not.
-        plain = {
-            "FusedBatchNormalization": keras.layers.BatchNormalization,
-            "Conv1D": keras.layers.Conv1D,
-        }
-        with mock.patch.multiple("genre_lib.network.resnet1d", **plain):
+        room, layers = "genre_lib.network", keras.layers
+        normalization = f"{room}.normalization.FusedBatchNormalization"
+        with (
+            mock.patch(f"{room}.resnet1d.Conv1D", layers.Conv1D),
+            mock.patch(normalization, layers.BatchNormalization),
+        ):
             self.model = build_resnet1d(profile.window, N_CLASSES, profile.width, dtype="float32")
         self.model.compile(
             "adam",
