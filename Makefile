@@ -68,7 +68,7 @@ test: lint  ## run lint, the unit tests on TensorFlow and partly on JAX, and eve
 	    tests/experiment tests/network tests --ignore=tests/benchmarks --ignore=tests/browser \
 	    -n 2 --dist loadfile --no-loadscope-reorder
 	$(QUICK) KERAS_BACKEND=jax $(BIN)/python -m pytest tests/network tests/experiment/test_checkpoints.py \
-	    -k "not memory" -n 2 --dist loadfile --no-loadscope-reorder
+	    -m "not tensorflow" -k "not memory" -n 2 --dist loadfile --no-loadscope-reorder
 	@# Each cell is compared with its stored output, except for tagged cells, whose output depends
 	@# on the profile or on time.
 	JUPYTER_PATH= GENRE_PROFILE=smoke TQDM_DISABLE=1 \

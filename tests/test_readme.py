@@ -1,5 +1,6 @@
 """What the README tells of the published results is what they say."""
 
+import functools
 import re
 
 import pytest
@@ -72,6 +73,7 @@ def test_what_is_said_of_the_improvements_is_that_of_the_published_results(rows)
     assert f"({least} to {most.removeprefix('+')})" in text
 
 
+@functools.cache
 def compared(corpus):
     workspace = open_workspace(data=ROOT / "report" / "published" / corpus)
     kept = workspace.kept.load_all(workspace.planned())

@@ -224,6 +224,7 @@ SMOKE = Profile(
     bn_momentum=0.9,
     batch_size=16,
     epochs=1,
+    l2_lambdas=(0.01, 0.0001),
     rotations=2,
     other_rotations=1,
     protocols=("original", "no_repetitions"),

@@ -5,9 +5,9 @@ import pytest
 from genre_lib.network.adam import FusedAdam
 
 PLAIN = keras.optimizers.Adam
-ON_TENSORFLOW = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="on other backends it is Keras' own optimizer"
-)
+
+# On other backends, it is Keras' own optimizer.
+pytestmark = pytest.mark.tensorflow
 
 
 def train(kind, dtype=None, jit_compile=False, **choices):
@@ -47,7 +47,7 @@ def test_training_is_that_of_keras_own_optimizer(choices):
         np.testing.assert_allclose(ours, expected, rtol=1e-3, atol=1e-5)
 
 
-@ON_TENSORFLOW
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="needs TensorFlow's graphs")
 def test_fewer_operations_are_traced():
     import tensorflow as tf
 

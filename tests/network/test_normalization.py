@@ -30,6 +30,7 @@ def train(kind, n_updates=5, dtype=None, **choices):
     return model.predict(samples(99), verbose=0), model.get_weights()
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize(("dtype", "tolerance"), [(None, 1e-5), ("mixed_bfloat16", 0.05)])
 def test_training_is_that_of_keras_own_layer(dtype, tolerance):
     outputs, weights = train(FusedBatchNormalization, dtype=dtype)
@@ -53,6 +54,7 @@ def test_outputs_and_moving_statistics_are_those_of_keras_own_layer(shape):
     np.testing.assert_allclose(*outputs, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize(
     "choices", [{"axis": 1}, {"center": False}, {"scale": False}, {"trainable": False}]
 )
@@ -79,6 +81,7 @@ def test_it_has_the_names_and_settings_of_keras_own_layer():
     assert FusedBatchNormalization.from_config(ours.get_config()).epsilon == 1e-5
 
 
+@pytest.mark.tensorflow
 def test_a_network_with_it_is_saved_and_loaded(tmp_path):
     model = build_resnet1d(59_049, 3, width=1 / 64)
     model.save(tmp_path / "network.keras")
@@ -88,6 +91,7 @@ def test_a_network_with_it_is_saved_and_loaded(tmp_path):
     np.testing.assert_array_equal(model.predict(x, verbose=0), loaded.predict(x, verbose=0))
 
 
+@pytest.mark.tensorflow
 def test_micro_batches_move_its_statistics_one_after_the_other():
     weights = []
     for kind in (FusedBatchNormalization, PLAIN):
@@ -108,6 +112,7 @@ def grouped(kind, groups=4):
     return lambda momentum, **choices: kind(groups, **choices)
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("groups", [8, 4, 1])
 @pytest.mark.parametrize(
     "choices",
@@ -132,6 +137,7 @@ def test_group_normalisation_has_the_outputs_of_keras_own_layer(shape):
     np.testing.assert_allclose(*(np.asarray(layer(x)) for layer in layers), atol=1e-5)
 
 
+@pytest.mark.tensorflow
 def test_group_normalisation_in_micro_batches_is_that_of_the_batch():
     def train_in(micro_batch_size):
         keras.utils.set_random_seed(0)

@@ -152,6 +152,7 @@ def test_the_width_scales_the_filters_and_no_layer_loses_its_last(original):
         ]
 
 
+@pytest.mark.tensorflow
 def test_integers_and_floats_of_the_same_samples_give_the_same_probabilities(samples):
     model, few = small(), samples[:4]
     probabilities = np.asarray(model(few))
@@ -177,6 +178,7 @@ def test_dropout_works_in_training_only(samples):
     assert set(np.unique(dropped)) == {0, 2}
 
 
+@pytest.mark.tensorflow
 def test_group_normalisation_does_not_look_at_the_rest_of_the_batch(samples):
     few = samples[:4].astype("float32")
     for normalization, same in {"group": True, "batch": False}.items():
@@ -268,6 +270,7 @@ def test_rematerialized_blocks_learn_the_same_from_batches_of_80(normalization, 
     assert moved == (5 if normalization == "batch" else 0)
 
 
+@pytest.mark.tensorflow
 def test_rematerialized_the_whole_network_makes_the_same_update(samples):
     labels = np.arange(len(samples)) % 3
     plain, again = small(bn_momentum=0.9), small(bn_momentum=0.9, rematerialize=True)
@@ -281,6 +284,7 @@ def test_rematerialized_the_whole_network_makes_the_same_update(samples):
         assert noise or np.linalg.norm(a - b) <= 1e-5 * np.linalg.norm(a)
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_biases_that_batch_normalisation_takes_away_stay_and_the_rest_learns_as_before(
     jit_compile, samples, monkeypatch
@@ -306,6 +310,7 @@ def test_biases_that_batch_normalisation_takes_away_stay_and_the_rest_learns_as_
             assert np.linalg.norm(new - expected) <= 1e-5 * np.linalg.norm(expected)
 
 
+@pytest.mark.tensorflow
 def test_biases_before_group_normalisation_learn(samples):
     model = small(normalization="group")
     model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy", jit_compile=False)
