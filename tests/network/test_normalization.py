@@ -137,6 +137,13 @@ def test_group_normalisation_has_the_outputs_of_keras_own_layer(shape):
     np.testing.assert_allclose(*(np.asarray(layer(x)) for layer in layers), atol=1e-5)
 
 
+def test_group_normalisation_need_not_know_how_many_steps_there_are():
+    inputs = keras.Input((None, SHAPE[-1]))
+    model = keras.Model(inputs, LeanGroupNormalization(3)(inputs))
+    expected = keras.layers.GroupNormalization(3)(samples())
+    np.testing.assert_allclose(model.predict(samples(), verbose=0), expected, atol=1e-5)
+
+
 @pytest.mark.tensorflow
 def test_group_normalisation_in_micro_batches_is_that_of_the_batch():
     def train_in(micro_batch_size):
