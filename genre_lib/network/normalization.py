@@ -2,7 +2,7 @@
 
 import keras
 
-_ROW = 256  # numbers
+_ROW = 256  # numbers in a row of group normalisation, at most
 
 
 @keras.saving.register_keras_serializable(package="genre_lib")
@@ -78,44 +78,43 @@ class LeanGroupNormalization(keras.layers.GroupNormalization):
     def _normalize(self, x, gamma, beta):
         import tensorflow as tf
 
-        # TensorFlow is slow with rows of few numbers. So each row has several steps, if it is known
+        # TensorFlow is slow with rows of few numbers. So a row has several steps, if it is known
         # how many there are.
         _, n_steps, n_channels = x.shape
-        at_most = max(1, _ROW // n_channels)
-        n_rows = next(n for n in range(at_most, 0, -1) if (n_steps or 1) % n == 0)
-        shape, n = tf.shape(x), tf.cast(tf.shape(x)[1], x.dtype)
+        most = max(1, _ROW // n_channels)
+        in_row = next(count for count in range(most, 0, -1) if (n_steps or 1) % count == 0)
+        shape, steps = tf.shape(x), tf.cast(tf.shape(x)[1], x.dtype)
 
-        def rows(values):
-            return tf.reshape(values, (shape[0], -1, n_rows * n_channels))
+        def in_rows(values):
+            return tf.reshape(values, (shape[0], -1, in_row * n_channels))
 
-        def repeated(by_channel):
-            return tf.tile(by_channel, (1, n_rows))[:, None]
+        def row_of(by_channel):
+            return tf.tile(by_channel, (1, in_row))[:, None]
 
         def total(rows):
-            return tf.reduce_sum(
-                tf.reshape(tf.reduce_sum(rows, axis=1), (-1, n_rows, n_channels)), 1
-            )
+            row = tf.reshape(tf.reduce_sum(rows, axis=1), (-1, in_row, n_channels))
+            return tf.reduce_sum(row, axis=1)
 
-        x = rows(x)
-        mean = self._over_groups(total(x) / n)
-        variance = total(tf.math.squared_difference(x, repeated(mean))) / n
+        x = in_rows(x)
+        mean = self._over_groups(total(x) / steps)
+        variance = total(tf.math.squared_difference(x, row_of(mean))) / steps
         inverse = tf.math.rsqrt(self._over_groups(variance) + self.epsilon)
         factor = inverse * gamma
 
         def gradient(upstream):
             # With normalised inputs n = (x - mean) * inverse and their gradient g, that of x is
             # inverse * (g - mean(g) - n * mean(g * n)), with means over the group.
-            upstream = rows(upstream)
+            upstream = in_rows(upstream)
             of_beta = total(upstream)
             of_gamma = (total(upstream * x) - mean * of_beta) * inverse
-            level = self._over_groups(of_beta * gamma) / n
-            slope = inverse**2 * self._over_groups(of_gamma * gamma) / n
-            of_x = upstream * repeated(factor) - x * repeated(slope)
-            of_x += repeated(mean * slope - inverse * level)
+            level = self._over_groups(of_beta * gamma) / steps
+            slope = inverse**2 * self._over_groups(of_gamma * gamma) / steps
+            of_x = upstream * row_of(factor) - x * row_of(slope)
+            of_x += row_of(mean * slope - inverse * level)
             of_weights = tf.reduce_sum(of_gamma, axis=0), tf.reduce_sum(of_beta, axis=0)
             return tf.reshape(of_x, shape), *of_weights
 
-        outputs = x * repeated(factor) + repeated(beta - mean * factor)
+        outputs = x * row_of(factor) + row_of(beta - mean * factor)
         return tf.reshape(outputs, shape), gradient
 
     def _over_groups(self, values):
