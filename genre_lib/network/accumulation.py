@@ -171,6 +171,9 @@ class GradientAccumulationModel(keras.Model):
         logs = self.report(data, loss, y_pred)
         gradients = [total if i in reached else None for i, total in enumerate(totals)]
         if variables:
+            # In a loop around this step, weights sometimes changed before the loss was computed.
+            with tf.control_dependencies([loss]):
+                gradients = [g if g is None else tf.identity(g) for g in gradients]
             self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return logs
 
