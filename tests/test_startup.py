@@ -22,12 +22,12 @@ def environment(**settings):
     return mine | settings
 
 
-def stderr(code, **settings):
-    """Run a script in a new process, and list the lines that it prints to stderr."""
+def call(code, **settings):
+    """Run a script in a new process, and return what it prints to stdout and to stderr."""
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment(**settings), capture_output=True, text=True
     )
-    return done.stderr.splitlines()
+    return done.stdout.splitlines(), done.stderr.splitlines()
 
 
 @pytest.fixture
@@ -51,7 +51,8 @@ def test_what_tensorflow_prints_at_its_import_is_what_its_level_says(
     settings, expected, tensorflow
 ):
     path = os.pathsep.join([str(tensorflow), *sys.path])
-    assert stderr("import genre_lib, tensorflow", PYTHONPATH=path, **settings) == expected
+    printed = call("import genre_lib, tensorflow", PYTHONPATH=path, **settings)
+    assert printed == ([], expected)
 
 
 def test_an_import_that_fails_says_why_and_stderr_is_as_it_was(tensorflow):
@@ -65,14 +66,14 @@ except ImportError as error:
     os.write(2, str(error).encode())
 """
     path = os.pathsep.join([str(tensorflow), *sys.path])
-    assert stderr(code, PYTHONPATH=path) == [FATAL, OTHER, "no such library"]
+    assert call(code, PYTHONPATH=path) == ([], [FATAL, OTHER, "no such library"])
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax"])
 def test_importing_the_network_and_computing_print_nothing(backend):
     # Keras is first imported by the module of this layer, which that of the network imports.
     code = "from genre_lib.network import FusedBatchNormalization; import keras; keras.ops.ones(2)"
-    assert stderr(code, KERAS_BACKEND=backend) == []
+    assert call(code, KERAS_BACKEND=backend) == ([], [])
 
 
 def test_tensorflow_does_not_load_jax_which_loads_when_it_is_asked_for():
@@ -83,14 +84,7 @@ print("tensorflow" in sys.modules, "jax" in sys.modules)
 import jax
 print(jax.numpy.ones(2).sum())
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env=environment(KERAS_BACKEND="tensorflow"),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.splitlines() == ["True False", "2.0"]
+    assert call(code, KERAS_BACKEND="tensorflow") == (["True False", "2.0"], [])
 
 
 def test_a_process_of_the_project_loads_less_and_the_rest_when_it_is_asked_for():
@@ -104,14 +98,7 @@ print(*(name in sys.modules for name in extras))
 import sklearn, matplotlib
 print(*(hasattr(sys.modules[name], "__version__") for name in extras))
 """
-    done = subprocess.run(
-        [sys.executable, "-c", "import genre_lib" + code],
-        env=environment(KERAS_BACKEND="tensorflow"),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.splitlines() == ["False False", "True True"]
+    assert call(code, KERAS_BACKEND="tensorflow") == (["False False", "True True"], [])
 
 
 def test_in_a_notebook_neither_an_import_nor_a_bar_looks_like_an_error(tmp_path):

@@ -145,7 +145,7 @@ def _attempt(run, store, kept, progress=False):
     # Imported here: with workers, the process that starts them needs no Keras, half a gigabyte.
     from genre_lib.experiment.training import fit_run
 
-    is_alone = _in_own_worker() and not is_verbose()
+    is_alone = _is_own_worker() and not is_verbose()
 
     def train():
         with kept.stderr_of(run) if is_alone else contextlib.nullcontext():
@@ -200,12 +200,13 @@ def _parallel(jobs):
         yield parallel(-1)
 
 
-def _in_own_worker():
+def _is_own_worker():
+    """Say whether this process is a worker that the project has started; a cluster's is not."""
     return isinstance(multiprocessing.current_process(), LokyProcess)
 
 
 def _call(work, item, shares):
-    if _in_own_worker():
+    if _is_own_worker():
         load_less()
     threads = str(max(1, joblib.cpu_count() // shares))
     # TensorFlow, and XLA under JAX, read these when they first compute; values that a worker was

@@ -84,11 +84,6 @@ def interrupt(run, store, runs_dir, after):
     assert KeptRuns(runs_dir, store.fingerprint).load(run) is None
 
 
-def once(*case):
-    """A case that need not be tested on JAX as well."""
-    return pytest.param(*case, marks=pytest.mark.tensorflow)
-
-
 def assert_identical(result, expected):
     numbers = [table.history.drop(columns="seconds") for table in (result, expected)]
     assert numbers[0].equals(numbers[1])
@@ -103,13 +98,13 @@ def assert_identical(result, expected):
     ("phase", "moments"),
     [
         (NORMAL, (0.4,)),
-        once(NORMAL, (0.3, 0.5)),  # the second counts from the first
-        once(NORMAL, (0.99,)),  # all epochs are trained, and what comes of them is not yet kept
+        (NORMAL, (0.3, 0.5)),  # the second counts from the first
+        (NORMAL, (0.99,)),  # all epochs are trained, and what comes of them is not yet kept
         (ACCUMULATION, (0.6,)),
-        once(STATISTICS, (0.6,)),
-        once(DROPOUT, (0.5,)),
+        (STATISTICS, (0.6,)),
+        (DROPOUT, (0.5,)),
         (IMPROVED, (0.3, 0.5)),
-        once(IMPROVED, (0.99,)),
+        (IMPROVED, (0.99,)),
         (EVERYTHING, (0.6,)),
     ],
 )

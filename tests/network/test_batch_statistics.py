@@ -47,7 +47,6 @@ def test_the_statistics_become_those_of_all_batches(model, batches):
     assert norm.momentum == 0.99
 
 
-@pytest.mark.tensorflow
 def test_every_normalisation_inside_the_blocks_is_reached():
     model = build_resnet1d(SHORTEST_WINDOW, 3, width=0.03125)
     before = [keras.ops.convert_to_numpy(v).copy() for v in model.non_trainable_weights]
@@ -68,7 +67,6 @@ def test_validation_sees_them_and_training_continues(model, batches):
     assert not np.allclose(norm.get_weights()[0], weights[0])
 
 
-@pytest.mark.tensorflow
 def test_small_micro_batches_are_further_from_the_whole():
     keras.utils.set_random_seed(1)
     model = build_resnet1d(SHORTEST_WINDOW, 3, width=0.03125)

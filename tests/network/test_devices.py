@@ -103,11 +103,7 @@ def test_a_precision_is_the_networks_own():
 
 
 @pytest.mark.parametrize(
-    ("precision", "accumulates"),
-    [
-        pytest.param("mixed_bfloat16", False, marks=pytest.mark.tensorflow),
-        ("mixed_float16", True),
-    ],
+    ("precision", "accumulates"), [("mixed_bfloat16", False), ("mixed_float16", True)]
 )
 def test_half_precision_learns_as_single_precision_does(precision, accumulates, segments, tmp_path):
     def make(dtype):

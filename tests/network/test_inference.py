@@ -50,9 +50,7 @@ def test_the_folded_network_predicts_the_same_whatever_keras_json_says(keras_jso
     np.testing.assert_array_equal(predict(model, Batches()), expected)
 
 
-@pytest.mark.parametrize(
-    "dtype", ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.tensorflow)]
-)
+@pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16"])
 def test_in_half_precision_the_folded_network_is_as_close_as_the_network_itself(dtype):
     model, choices = network(dtype=dtype, levels=4), {"verbose": 0, "batch_size": 3}
     exact, expected = (m.predict(Batches.x, **choices) for m in (network(levels=4), model))

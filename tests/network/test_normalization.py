@@ -81,7 +81,6 @@ def test_it_has_the_names_and_settings_of_keras_own_layer():
     assert FusedBatchNormalization.from_config(ours.get_config()).epsilon == 1e-5
 
 
-@pytest.mark.tensorflow
 def test_a_network_with_it_is_saved_and_loaded(tmp_path):
     model = build_resnet1d(59_049, 3, width=1 / 64)
     model.save(tmp_path / "network.keras")

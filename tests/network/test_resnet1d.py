@@ -152,7 +152,6 @@ def test_the_width_scales_the_filters_and_no_layer_loses_its_last(original):
         ]
 
 
-@pytest.mark.tensorflow
 def test_integers_and_floats_of_the_same_samples_give_the_same_probabilities(samples):
     model, few = small(), samples[:4]
     probabilities = np.asarray(model(few))
@@ -270,7 +269,6 @@ def test_rematerialized_blocks_learn_the_same_from_batches_of_80(normalization, 
     assert moved == (5 if normalization == "batch" else 0)
 
 
-@pytest.mark.tensorflow
 def test_rematerialized_the_whole_network_makes_the_same_update(samples):
     labels = np.arange(len(samples)) % 3
     plain, again = small(bn_momentum=0.9), small(bn_momentum=0.9, rematerialize=True)
@@ -284,7 +282,6 @@ def test_rematerialized_the_whole_network_makes_the_same_update(samples):
         assert noise or np.linalg.norm(a - b) <= 1e-5 * np.linalg.norm(a)
 
 
-@pytest.mark.tensorflow
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_biases_that_batch_normalisation_takes_away_stay_and_the_rest_learns_as_before(
     jit_compile, samples, monkeypatch
