@@ -20,9 +20,10 @@ export $(GIVEN)
 CORPUS := $${PROFILE:+--profile "$$PROFILE"} --data "$$DATA"
 BIN := $(VENV)/bin
 ENV := $(VENV)/.complete
-# The tests compile much and compute little: without optimisation, XLA compiles in two thirds of the
+# The tests compile much and compute little: without optimisation, XLA compiles in a third of the
 # time.
-QUICK := XLA_FLAGS="--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+QUICK := XLA_FLAGS="--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true \
+    --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
 AUDIT := $(BIN)/pip-audit --requirement requirements.lock --disable-pip --no-deps --strict \
     --progress-spinner off --timeout 5
 
