@@ -64,9 +64,7 @@ data: $(ENV)  ## download GTZAN into the folder DATA
 	@$(BIN)/python -m genre_lib data fetch -- "$$DATA"
 
 test: lint  ## run lint, the unit tests on TensorFlow and partly on JAX, and every notebook
-	@# The longest files come first, so that neither process waits for the other at the end.
-	$(QUICK) $(BIN)/python -m pytest tests/binding/test_report.py tests/robustness/test_kills.py \
-	    tests/experiment tests/network tests --ignore=tests/benchmarks --ignore=tests/browser \
+	$(QUICK) $(BIN)/python -m pytest tests --ignore=tests/benchmarks --ignore=tests/browser \
 	    -n 2 --dist loadfile --no-loadscope-reorder
 	$(QUICK) KERAS_BACKEND=jax $(BIN)/python -m pytest tests/network tests/experiment/test_checkpoints.py \
 	    -m "not tensorflow" -k "not memory" -n 2 --dist loadfile --no-loadscope-reorder

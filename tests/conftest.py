@@ -11,10 +11,23 @@ from genre_lib.corpus import build_store, load_corpus
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
+# The files that take longest come first, so that neither of two processes waits for the other at
+# the end.
+FIRST = ["test_report", "test_kills", "test_resnet1d", "test_batch_losses", "test_accumulation"]
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: [*FIRST, item.path.stem].index(item.path.stem))
+
+
 def pytest_collection_finish():
     # What is imported by now stays, and need not be searched whenever a network is forgotten.
     gc.collect()
     gc.freeze()
+
+
+def pytest_sessionfinish():
+    gc.freeze()  # pytest searches for garbage five times before it ends
 
 
 @pytest.fixture(scope="session")

@@ -304,7 +304,8 @@ def test_biases_that_batch_normalisation_takes_away_stay_and_the_rest_learns_as_
         if bias:
             np.testing.assert_array_equal(new, old)
         else:
-            assert np.linalg.norm(new - expected) <= 1e-5 * np.linalg.norm(expected)
+            # Offsets begin at zero: they are one update, a rounded sum over all samples.
+            assert np.linalg.norm(new - expected) <= 1e-4 * np.linalg.norm(expected)
 
 
 @pytest.mark.tensorflow

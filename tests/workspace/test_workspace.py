@@ -16,20 +16,18 @@ from genre_lib.experiment import (
     l2_phase,
     protocol_phase,
 )
+from genre_lib.files import ROOT
 from genre_lib.waveform import SAMPLE_RATE
 from genre_lib.workspace import open_published, open_workspace, publish
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture(scope="module")
-def demo(home):
+def demo(tmp_path_factory):
+    """The demo corpus where the project keeps it, with runs of its own."""
     protocols = ("original", "no_repetitions", "artist_filtered", "fault_filtered")
-    return open_workspace(
-        dataclasses.replace(TINY, rotations=1, max_segments=1, protocols=protocols), home=home
+    profile = dataclasses.replace(TINY, rotations=1, max_segments=1, protocols=protocols)
+    return dataclasses.replace(
+        open_workspace(profile, home=ROOT), runs_dir=tmp_path_factory.mktemp("runs")
     )
 
 
@@ -40,8 +38,8 @@ def test_without_data_it_is_the_demo_corpus(demo):
     assert len(demo.tracks) == len(demo.corpus) - 2  # one is too short, one undecodable
 
 
-def test_the_planted_faults_are_those_of_the_demo_corpus(demo, home, keep_run, tmp_path):
-    truth = read_truth(home / "data" / "demo")
+def test_the_planted_faults_are_those_of_the_demo_corpus(demo, keep_run, tmp_path):
+    truth = read_truth(ROOT / "data" / "demo")
     pd.testing.assert_frame_equal(demo.planted, truth)
     keep_run(demo, demo.planned()[0])
     publish(demo, tmp_path / "results")
@@ -54,11 +52,11 @@ def test_only_protocols_that_the_corpus_allows_are_offered(demo):
     assert artists.protocol == "artist_filtered"
 
 
-def test_a_run_without_repetitions_tests_none_and_is_kept(demo, home, small_network, monkeypatch):
+def test_a_run_without_repetitions_tests_none_and_is_kept(demo, small_network, monkeypatch):
     monkeypatch.setattr("genre_lib.experiment.models.build_resnet1d", small_network)
     phase = protocol_phase("no_repetitions")
     (result,) = demo.runs(phase)[phase]
-    truth = read_truth(home / "data" / "demo")
+    truth = read_truth(ROOT / "data" / "demo")
     planted = truth[truth["fault"].isin(["exact_repetition", "same_recording"])]
     seen = set(result.segments["track_id"])
     assert seen.isdisjoint(truth.loc[truth["fault"] == "distorted", "track_id"])
@@ -78,9 +76,9 @@ def test_the_plan_has_phases_protocols_and_variants(workspace):
 
 
 @pytest.fixture
-def tagged(demo, home, tmp_path):
+def tagged(demo, tmp_path):
     """A corpus of mp3 files of three bands in each of three genres, who are named in their tags."""
-    artists = pd.read_csv(home / "data/demo/artists.csv", index_col="track_id")["artist"]
+    artists = pd.read_csv(ROOT / "data/demo/artists.csv", index_col="track_id")["artist"]
     for genre in ("classical", "metal", "pop"):
         (tmp_path / "music" / genre).mkdir(parents=True)
         for number in range(9):
