@@ -77,8 +77,9 @@ def test_worker_processes_train_what_this_one_does_and_pass_a_run_that_fails(
 
 @pytest.mark.usefixtures("only_elsewhere")
 def test_a_dask_cluster_trains_what_this_process_does(tone_store, here, tmp_path, monkeypatch):
+    # Two threads of a worker want to train at once, but Keras has one seed and one session for both.
     with LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        n_workers=1, threads_per_worker=2, processes=True, dashboard_address=None
     ) as cluster:
         monkeypatch.setenv("GENRE_SCHEDULER", cluster.scheduler_address)
         results = fit_runs(RUNS, tone_store, tmp_path, progress=False)
