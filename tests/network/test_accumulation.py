@@ -56,6 +56,8 @@ def compiled(model, optimizer=None, **kwargs):
         "jit_compile": choose_compilation("auto", find_device()),
     }
     model.compile(optimizer or optimizers.SGD(0.1), **defaults | kwargs)
+    # Otherwise the first update creates the optimizer's variables, and TensorFlow traces it twice.
+    model.optimizer.build(model.trainable_variables)
     return model
 
 

@@ -293,6 +293,8 @@ def train(kind, case, **kwargs):
         loss_weights=case.get("loss_weights"),
         **case.get("compile", {}),
     )
+    # Otherwise the first update creates the optimizer's variables, and TensorFlow traces it twice.
+    model.optimizer.build(model.trainable_variables)
     settings = {"batch_size": BATCH, "epochs": 3, "shuffle": False, "verbose": 0}
     history = model.fit(x, y, **settings | case.get("fit", {})).history
     return model.get_weights(), history
