@@ -77,7 +77,7 @@ def test_worker_processes_train_what_this_one_does_and_pass_a_run_that_fails(
 
 @pytest.mark.usefixtures("only_elsewhere")
 def test_a_dask_cluster_trains_what_this_process_does(tone_store, here, tmp_path, monkeypatch):
-    # Two threads of a worker want to train at once, but Keras has one seed and one session for both.
+    # A worker of two threads, for which Keras has but one seed and one session.
     with LocalCluster(
         n_workers=1, threads_per_worker=2, processes=True, dashboard_address=None
     ) as cluster:
