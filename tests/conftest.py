@@ -8,6 +8,8 @@ from tones import TINY, write_tones
 
 from genre_lib.corpus import build_store, load_corpus
 
+gc.disable()  # what is imported stays; see below
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
@@ -21,9 +23,9 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_collection_finish():
-    # What is imported by now stays, and need not be searched whenever a network is forgotten.
-    gc.collect()
+    # What is imported by now need not be searched whenever a network is forgotten.
     gc.freeze()
+    gc.enable()
 
 
 def pytest_sessionfinish():
