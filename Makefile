@@ -24,6 +24,8 @@ ENV := $(VENV)/.complete
 # time.
 QUICK := XLA_FLAGS="--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true \
     --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
+# Without nbval, which every process would load for a second.
+UNIT := $(BIN)/python -m pytest -p no:nbval -n 2 --dist loadfile --no-loadscope-reorder
 AUDIT := $(BIN)/pip-audit --requirement requirements.lock --disable-pip --no-deps --strict \
     --progress-spinner off --timeout 5
 
@@ -64,10 +66,9 @@ data: $(ENV)  ## download GTZAN into the folder DATA
 	@$(BIN)/python -m genre_lib data fetch -- "$$DATA"
 
 test: lint  ## run lint, the unit tests on TensorFlow and partly on JAX, and every notebook
-	$(QUICK) $(BIN)/python -m pytest tests --ignore=tests/benchmarks --ignore=tests/browser \
-	    -n 2 --dist loadfile --no-loadscope-reorder
-	$(QUICK) KERAS_BACKEND=jax $(BIN)/python -m pytest tests/network tests/experiment/test_checkpoints.py \
-	    -m "not tensorflow" -k "not memory" -n 2 --dist loadfile --no-loadscope-reorder
+	$(QUICK) $(UNIT) tests --ignore=tests/benchmarks --ignore=tests/browser
+	$(QUICK) KERAS_BACKEND=jax $(UNIT) tests/network tests/experiment/test_checkpoints.py \
+	    -m "not tensorflow" -k "not memory"
 	@# Each cell is compared with its stored output, except for tagged cells, whose output depends
 	@# on the profile or on time.
 	JUPYTER_PATH= GENRE_PROFILE=smoke TQDM_DISABLE=1 \

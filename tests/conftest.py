@@ -7,15 +7,17 @@ import pytest
 from tones import TINY, write_tones
 
 from genre_lib.corpus import build_store, load_corpus
+from genre_lib.startup import load_less
 
-gc.disable()  # what is imported stays; see below
+load_less()
+gc.disable()  # until everything is imported
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 # The files that take longest come first, so that neither of two processes waits for the other at
 # the end.
-FIRST = ["test_report", "test_kills", "test_resnet1d", "test_batch_losses", "test_accumulation"]
+FIRST = ["test_report", "test_kills", "test_resnet1d", "test_checkpoints", "test_inference"]
 
 
 def pytest_collection_modifyitems(items):
