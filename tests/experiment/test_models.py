@@ -53,7 +53,8 @@ MIXED = Phase("mixed", augmentation=Augmentation(mixup=0.4), averages=0.9)
 
 
 @pytest.mark.parametrize("phase", [NORMAL, ACCUMULATION, MIXED], ids=lambda phase: phase.name)
-def test_the_first_update_creates_no_variables(phase):
+def test_the_first_update_creates_no_variables(phase, small_network, monkeypatch):
+    monkeypatch.setattr("genre_lib.experiment.models.build_resnet1d", small_network)
     # TensorFlow traces an update that creates some a second time.
     model = build_model(Run(TINY, phase, 0), 10)
     before = [v.path for v in (*model.optimizer.variables, *model.metrics_variables)]
@@ -93,8 +94,9 @@ def test_phases_that_compile_the_same_network_share_it():
     assert networks.give(Run(TINY, l2_phase(0.01), 0), 2) is not model
 
 
-@pytest.mark.usefixtures("small_networks")
-def test_a_network_that_is_forgotten_leaves_no_graph_behind():
+def test_a_network_that_is_forgotten_leaves_no_graph_behind(small_network, monkeypatch):
+    monkeypatch.setattr("genre_lib.experiment.models.build_resnet1d", small_network)
+
     def graphs():
         gc.collect()
         return sum(type(thing).__name__ == "FuncGraph" for thing in gc.get_objects())
