@@ -68,7 +68,7 @@ data: $(ENV)  ## download GTZAN into the folder DATA
 test: lint  ## run lint, the unit tests on TensorFlow and partly on JAX, and every notebook
 	$(QUICK) $(UNIT) tests --ignore=tests/benchmarks --ignore=tests/browser
 	$(QUICK) KERAS_BACKEND=jax $(UNIT) tests/network tests/experiment/test_checkpoints.py \
-	    -m "not tensorflow" -k "not memory"
+	    -m "not tensorflow" -k "not memory and not allocation"
 	@# Each cell is compared with its stored output, except for tagged cells, whose output depends
 	@# on the profile or on time.
 	JUPYTER_PATH= GENRE_PROFILE=smoke TQDM_DISABLE=1 \

@@ -4,9 +4,9 @@ import gc
 from pathlib import Path
 
 import pytest
-from tones import TINY, write_tones
+from tones import SMALL_DEMO, TINY, write_tones
 
-from genre_lib.corpus import build_store, load_corpus
+from genre_lib.corpus import build_store, load_corpus, make_demo_corpus
 from genre_lib.startup import load_less
 
 load_less()
@@ -68,6 +68,14 @@ def tone_corpus(tone_folder):
 def tone_store(tone_corpus, tmp_path_factory):
     """The store of its audio. Not to be changed."""
     return build_store(tone_corpus, tmp_path_factory.mktemp("cache"), progress=False)
+
+
+@pytest.fixture(scope="session")
+def small_demo(tmp_path_factory):
+    """The folder of a small demo corpus. Not to be changed."""
+    folder = tmp_path_factory.mktemp("demo") / "corpus"
+    make_demo_corpus(folder, **SMALL_DEMO)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,9 @@ TINY = dataclasses.replace(
 )
 """The shortest window, one epoch, three partitions."""
 
+SMALL_DEMO = {"tracks_per_genre": 6, "seconds": 8.0, "progress": False}
+"""The smallest demo corpus that has all faults."""
+
 
 def write_tone(path, seconds=3.0, frequency=440.0, rate=SAMPLE_RATE, channels=1, **options):
     """Write a tone in soft noise, seeded by its frequency, and return its float samples."""

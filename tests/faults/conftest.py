@@ -3,16 +3,16 @@
 import pandas as pd
 import pytest
 
-from genre_lib.corpus import load_corpus, make_demo_corpus, read_audio
+from genre_lib.corpus import load_corpus, read_audio
+from genre_lib.corpus.demo import read_truth
 from genre_lib.waveform import SAMPLE_RATE
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory):
+def demo(small_demo):
     """The table of its tracks, and that of the planted faults."""
-    folder = tmp_path_factory.mktemp("demo") / "corpus"
-    truth = make_demo_corpus(folder, tracks_per_genre=6, seconds=8.0, progress=False)
-    return load_corpus(folder, min_samples=SAMPLE_RATE, progress=False), truth
+    corpus = load_corpus(small_demo, min_samples=SAMPLE_RATE, progress=False)
+    return corpus, read_truth(small_demo)
 
 
 @pytest.fixture(scope="session")
