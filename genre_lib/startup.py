@@ -79,7 +79,7 @@ def _filtered_stderr():
 
 @contextlib.contextmanager
 def _without_collection():
-    """Search for no garbage: a million objects are loaded, which all stay."""
+    """Search for no garbage: half a million objects are loaded, which all stay."""
     is_enabled = gc.isenabled()
     gc.disable()
     try:
