@@ -14,7 +14,6 @@ gc.disable()  # until everything is imported
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
-
 # The files that take longest come first, so that neither of two processes waits for the other at
 # the end.
 FIRST = ["test_report", "test_kills", "test_resnet1d", "test_checkpoints", "test_inference"]

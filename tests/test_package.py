@@ -61,6 +61,21 @@ def test_a_kept_network_can_be_loaded_once_the_package_is_imported(imports):
     assert int(python(code, KEPT_NETWORK).splitlines()[-1]) > 0
 
 
+def test_runs_can_be_trained_and_kept_on_a_system_without_fcntl(tmp_path):
+    code = """
+import sys
+sys.modules["fcntl"] = None  # importing it fails
+from pathlib import Path
+import genre_lib.experiment
+from genre_lib.files import locked
+for name in genre_lib.experiment.__all__:
+    getattr(genre_lib.experiment, name)
+with locked(Path(sys.argv[1]) / "run.lock"):
+    print("locked")
+"""
+    assert python(code, tmp_path).splitlines()[-1] == "locked"
+
+
 @pytest.mark.parametrize(("chosen", "expected"), [(None, "1"), ("0", "0")])
 def test_onednn_is_on_unless_it_is_turned_off(chosen, expected, monkeypatch):
     monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)

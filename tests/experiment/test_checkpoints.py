@@ -43,7 +43,7 @@ EVERYTHING = dataclasses.replace(IMPROVED, accumulates=True, reestimates=True)
 pytestmark = pytest.mark.usefixtures("small_networks")
 
 # A run resumes with another network than the one that it began with, as in another process.
-BEGIN, RESUME = {"networks": Networks()}, {"networks": Networks()}
+BEGIN, RESUME = Networks(), Networks()
 
 
 class Interrupted(RuntimeError):
@@ -75,7 +75,7 @@ def whole(tone_store, small_networks, tmp_path_factory):
             counted = CountedReads(tone_store)
             folder = tmp_path_factory.mktemp("whole")
             run = Run(PROFILE, phase, 0)
-            result = fit_run(run, counted.store, folder, progress=False, **BEGIN)
+            result = fit_run(run, counted.store, folder, progress=False, networks=BEGIN)
             known[phase] = result, counted.reads
         return known[phase]
 
@@ -85,7 +85,7 @@ def whole(tone_store, small_networks, tmp_path_factory):
 def interrupt(run, store, runs_dir, after):
     """Let a run fail after so many batches."""
     with pytest.raises(Exception, match="power cut"):
-        fit_run(run, CountedReads(store, after).store, runs_dir, progress=False, **BEGIN)
+        fit_run(run, CountedReads(store, after).store, runs_dir, progress=False, networks=BEGIN)
     assert KeptRuns(runs_dir, store.fingerprint).load(run) is None
 
 
@@ -119,7 +119,7 @@ def test_it_ends_as_if_nothing_had_been(phase, moments, whole, tone_store, tmp_p
     for moment in moments:
         interrupt(run, tone_store, tmp_path, int(moment * reads))
     counted = CountedReads(tone_store)
-    result = fit_run(run, counted.store, tmp_path, progress=False, **RESUME)
+    result = fit_run(run, counted.store, tmp_path, progress=False, networks=RESUME)
     assert_identical(result, expected)
     assert result.facts["seconds"] >= result.history["seconds"].sum() - 0.05
     assert counted.reads < reads  # the epochs before are not trained again
@@ -140,7 +140,7 @@ def test_a_state_made_from_other_choices_is_ignored(whole, tone_store, tmp_path,
         interrupt(run, tone_store, tmp_path, whole(NORMAL)[1] // 2)
     expected = r"rotation-0-seed-0.training.*other versions.*Training starts again"
     with pytest.warns(UserWarning, match=expected):
-        result = fit_run(run, tone_store, tmp_path, progress=False, **RESUME)
+        result = fit_run(run, tone_store, tmp_path, progress=False, networks=RESUME)
     assert_identical(result, whole(NORMAL)[0])
 
 

@@ -246,13 +246,8 @@ def biases_without_effect(model):
     return [v.path.endswith("bias") and "conv" in v.path for v in model.weights]
 
 
-# On JAX, all is compiled unless the user forbids it.
-UNCOMPILED = pytest.mark.tensorflow
-
-
 @pytest.mark.parametrize(
-    ("normalization", "jit_compile"),
-    [pytest.param("batch", False, marks=UNCOMPILED), ("batch", True), ("group", False)],
+    ("normalization", "jit_compile"), [("batch", False), ("batch", True), ("group", False)]
 )
 def test_rematerialized_blocks_learn_the_same_from_batches_of_80(normalization, jit_compile):
     random = np.random.default_rng(0)
@@ -287,7 +282,7 @@ def test_rematerialized_the_whole_network_makes_the_same_update(samples):
         assert noise or np.linalg.norm(a - b) <= 1e-5 * np.linalg.norm(a)
 
 
-@pytest.mark.parametrize("jit_compile", [pytest.param(False, marks=UNCOMPILED), True])
+@pytest.mark.parametrize("jit_compile", [False, True])
 def test_biases_that_batch_normalisation_takes_away_stay_and_the_rest_learns_as_before(
     jit_compile, samples, monkeypatch
 ):

@@ -13,7 +13,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from tones import TINY
+from tones import SMALL_DEMO, TINY
 
 from genre_lib.corpus import SegmentStore, build_store, make_demo_corpus
 from genre_lib.experiment import NORMAL, KeptRuns, Run, RunError, fit_runs
@@ -109,9 +109,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def test_what_killed_processes_left_is_removed_and_nothing_else(
-    kept, parts, tone_corpus, tmp_path, monkeypatch
-):
+def test_what_killed_processes_left_is_removed_and_nothing_else(kept, parts, tone_corpus, tmp_path):
     mine, other = (Run(TINY, NORMAL, rotation=1, seed=seed) for seed in (1, 10))
     for run in (mine, other):
         kept.save(run, **parts)
@@ -131,10 +129,7 @@ def test_what_killed_processes_left_is_removed_and_nothing_else(
     assert list((tmp_path / "cache").iterdir()) == [store.folder]
 
     assert len(list((tmp_path / "data").iterdir())) == 1
-    # A corpus without a track, which is made at once.
-    write = "genre_lib.corpus.demo._write"
-    monkeypatch.setattr(write, lambda folder, **_: (folder / "truth.csv").write_text("track_id\n"))
-    make_demo_corpus(tmp_path / "data/demo")
+    make_demo_corpus(tmp_path / "data/demo", **SMALL_DEMO)
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["demo"]
 
 
